@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control groups (v2) of jobs. The daemon owns a delegated subtree; each copy of a job has one
+ * group of its own, JOB.GEN, in which every process of that copy lives and no other.
+ * After cgroup_kill() a group is never used again (Linux kills later CLONE_INTO_CGROUP children).
+ */
+#ifndef MOSIX_COMMON_CGROUP_H
+#define MOSIX_COMMON_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The absolute path of the calling process's v2 group, with the mount point in front. */
+int cgroup_self(char *ret, size_t size);
+int cgroup_create(const char *path);
+/* Removes the group and the groups below it; 0 or -EBUSY while processes live there. */
+int cgroup_remove(const char *path);
+/* Moves a process (0 = the caller) into the group. */
+int cgroup_enter(const char *path, pid_t pid);
+/* Freezes and waits until the kernel says frozen (at most @timeout_ms: -ETIMEDOUT), or thaws. */
+int cgroup_freeze(const char *path, int timeout_ms);
+int cgroup_thaw(const char *path);
+bool cgroup_frozen(const char *path);
+/* SIGKILL to every process in it, frozen or not; then waits until none is left. */
+int cgroup_kill(const char *path, int timeout_ms);
+/* Writes up to @max process numbers; returns how many there are. */
+int cgroup_pids(const char *path, pid_t *ret, int max);
+int cgroup_cpu_usec(const char *path, uint64_t *ret);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * /etc/mosix/mosixd.conf (INI) and /etc/mosix/mosix.map (the classic table of nodes). Errors
+ * name file and line. Neither changes its output on failure, so that a bad reload leaves the
+ * daemon as it was.
+ */
+#ifndef MOSIX_COMMON_CONF_H
+#define MOSIX_COMMON_CONF_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/err.h"
+
+#define CONF_DIR "/etc/mosix"
+#define CONF_FILE CONF_DIR "/mosixd.conf"
+#define CONF_MAP CONF_DIR "/mosix.map"
+#define CONF_KEY CONF_DIR "/cluster.key"
+#define CONF_RUN "/run/mosix"
+#define CONF_STATE "/var/lib/mosix"
+#define CONF_CONTROL_SOCK CONF_RUN "/control.sock"
+#define CONF_GUEST_SOCK CONF_RUN "/guest.sock"
+#define CONF_MFS_SOCK CONF_RUN "/mfs.sock"
+#define CONF_MFS_MOUNT CONF_RUN "/mfs"
+#define CONF_JOB_DIR CONF_RUN "/job"
+
+#define CONF_PORT 7250
+
+struct conf {
+	uint32_t node;        /* [node] number: 0 = find own address in the map */
+	uint16_t port;        /* [node] port */
+	uint32_t guests_max;  /* [guests] max: 0 = none may come */
+	uint32_t log_level;   /* [log] level: 3 error, 4 warning, 6 info, 7 debug */
+	char map_path[256];   /* [node] map */
+	char key_path[256];   /* [node] key */
+};
+
+void conf_init(struct conf *c); /* the defaults */
+/* 0; -ENOENT; -EINVAL with file:line in @e. Unknown sections and keys are errors. */
+int conf_load(struct conf *c, const char *path, struct err *e);
+
+struct map_node {
+	uint32_t number; /* 1 … 65535 */
+	struct in_addr addr;
+	char name[64];   /* from the fourth column, else resolved from /etc/hosts, else "" */
+};
+
+struct map {
+	struct map_node *nodes; /* sorted by number, none twice */
+	uint32_t count;
+};
+
+/* Lines: STARTING-NUMBER ADDRESS-OR-HOST COUNT [NAME-PREFIX]; '#' starts a comment. A line with
+ * COUNT n stands for n nodes with consecutive numbers and addresses. */
+int map_load(struct map *ret, const char *path, struct err *e);
+void map_done(struct map *m);
+const struct map_node *map_by_number(const struct map *m, uint32_t number);
+/* The node that a user named: number, name, or address. */
+const struct map_node *map_by_text(const struct map *m, const char *text);
+
+#endif
