@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The migration engine as the guest process sees it: a worker process (mosix-ckpt) that is driven
+ * with commands and answers with events. Nothing here blocks except engine_spawn().
+ *
+ * Phases: prepare (spawn; criu waits idle), pre-copy (none in this engine yet), freeze (the guest
+ * freezes the cgroup and drains stdio), hand-over (engine_dump / engine_recv + engine_restore),
+ * finish (engine_decide). The worker never decides; it may be killed at any time. What runs is
+ * decided by the cgroup's frozen state alone.
+ */
+#ifndef MOSIX_CKPT_ENGINE_H
+#define MOSIX_CKPT_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "common/err.h"
+
+#define ENGINE_KEY_SIZE 32
+
+struct engine;
+
+enum engine_role { ENGINE_SOURCE, ENGINE_DESTINATION };
+
+enum engine_event_kind {
+	ENGINE_READY = 1, /* spawned, criu idle */
+	ENGINE_PROGRESS,  /* bytes so far */
+	ENGINE_DUMPED,    /* source: everything is at the destination; held, cgroup frozen */
+	ENGINE_STATE,     /* destination: all images are here; data = the guest's blob */
+	ENGINE_RESTORED,  /* destination: complete, frozen, criu gone; pid = init, a child of ours */
+	ENGINE_FINISHED,  /* source: the decision is carried out */
+	ENGINE_FAILED,    /* text says why; `refused`: before anything was disturbed. After it the
+			     worker has exited; at the source the tree is intact and frozen */
+	ENGINE_DIED,      /* the worker vanished; the caller looks at its state and acts */
+};
+
+struct engine_event {
+	enum engine_event_kind kind;
+	uint64_t bytes;
+	pid_t pid;
+	bool refused;
+	char text[ERR_MAX];
+	const uint8_t *data; /* valid until the next engine call */
+	size_t data_len;
+};
+
+/* A mount of the container that criu must not look into: in dumps by its mount point, in restores
+ * by what is bound there. */
+struct engine_mount {
+	const char *key;        /* unique name, the same at both ends */
+	const char *mountpoint; /* in the job */
+	const char *source;     /* destination: path in the guest's mount namespace */
+};
+
+/* A descriptor of the job whose other end is outside: a stdio pipe or the terminal's slave. */
+struct engine_inherit {
+	const char *key; /* criu's: "pipe:[INO]" or "tty[RDEV:DEV]", as seen at the source */
+	int fd;          /* destination: what takes its place (borrowed) */
+};
+
+struct engine_dump {
+	pid_t init;
+	const char *cgroup;              /* v2 path of the copy, already frozen by the caller */
+	const struct engine_mount *mounts;
+	size_t mount_count;
+	const char *const *external_ttys; /* "tty[RDEV:DEV]" keys */
+	size_t external_tty_count;
+	const char *address;              /* numeric; the destination daemon's port; the worker
+					     connects, sends the preamble and does TLS */
+	uint16_t port;
+	const uint8_t *token;             /* PREAMBLE_TOKEN bytes */
+	const uint8_t *key;               /* ENGINE_KEY_SIZE bytes */
+	const void *state;                /* the guest's blob, sent along with the images */
+	size_t state_len;
+};
+
+struct engine_restore {
+	const char *root;                /* where the job's "/" is bound */
+	const char *cgroup;              /* v2 path of the new copy: existing, empty, thawed */
+	const struct engine_mount *mounts;
+	size_t mount_count;
+	const struct engine_inherit *inherit;
+	size_t inherit_count;
+};
+
+/* Starts the worker. @cgroup (destination): restored tasks are born in it. @worker_cgroup: where
+ * worker and criu belong otherwise. 0 or negative. The guest must be a child subreaper. */
+int engine_spawn(struct engine **ret, enum engine_role role, const char *cgroup,
+		 const char *worker_cgroup, struct err *e);
+/* Kills the worker and criu if they are still there. Returns NULL. */
+struct engine *engine_free(struct engine *en);
+
+int engine_fd(const struct engine *en);
+short engine_events(const struct engine *en); /* POLLIN/POLLOUT to wait for */
+/* 1 = an event, 0 = none yet, negative = as ENGINE_DIED. */
+int engine_next(struct engine *en, struct engine_event *ret);
+
+/* Source. The cgroup must be frozen before engine_dump(). engine_decide(true) kills the tree. */
+int engine_dump(struct engine *en, const struct engine_dump *d);
+int engine_decide(struct engine *en, bool commit);
+/* Destination. @bulk is taken: an accepted connection behind its preamble; TLS server. */
+int engine_recv(struct engine *en, int bulk, const uint8_t key[ENGINE_KEY_SIZE]);
+int engine_restore(struct engine *en, const struct engine_restore *r);
+
+#endif
