@@ -43,7 +43,7 @@ static inline int steal_fd(int *fd)
 }
 
 #define steal_ptr(p)                                                                               \
-	({                                                                                         \
+	__extension__({                                                                            \
 		__typeof__(p) *_pp = &(p);                                                         \
 		__typeof__(p) _v = *_pp;                                                           \
 		*_pp = NULL;                                                                       \
