@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The job link: standard input and output, signals and job control between the deputy (home)
- * and the guest (where the job runs). The path below it may break or change at any time - the
- * job moved, a daemon restarted, a cable was cut - so every stream counts its bytes and keeps
- * what the other side has not acknowledged: no byte is lost, doubled or reordered.
+ * The job link: standard input and output, terminal, signals and job control between the deputy
+ * (home) and the guest (where the job runs). The path below it may break or change at any time -
+ * the job moved, a daemon restarted, a cable was cut - so every stream counts its bytes, control
+ * messages are numbered, and a sender keeps what the other side has not acknowledged: nothing is
+ * lost, doubled or reordered. job/endpoint.h does all of that for both ends.
  *
- * A frame is a 16-byte little-endian header, then @len bytes:
+ * A path carries frames of type MSG_LINK on a chan (common/chan.h), direct or through daemons.
+ * Such a frame is a 16-byte reference (u64 job, u32 gen, u32 zero), a 16-byte header, @len bytes:
  *
- *	u8 kind; u8 stream; u16 arg; u32 len; u64 seq
+ *	u8 kind; u8 stream; u16 arg; u32 len; u64 seq		(all little-endian)
  *
- * DATA   stream 0..2, seq = offset of the first byte in that stream since the job's start
- * ACK    stream 0..2, seq = all bytes before it are delivered (stdin: written to the job's pipe
- *        or terminal or kept in the guest's state; output: written to the user's descriptor)
- * EOF    stream 0..2, seq = length of the whole stream
- * HELLO  first frame on every new path, both directions: body = u64 received[3], u64 base[3]: the
- *        next byte expected in each stream; the sender goes on from there
- * BROKEN stream 1..2: the user's reader is gone (EPIPE): the guest closes its end of the pipe, so
- *        that the job gets SIGPIPE; stream 0: the job closed its standard input
+ * DATA   seq = offset of the first byte in that stream since the job's start
+ * ACK    seq = all bytes before it are delivered (input: written to the job's pipe or terminal,
+ *        so part of the guest's state; output: written to the user's descriptor).
+ *        arg = LINK_ACK_EOF: its end is delivered too. stream LINK_CONTROL: seq = number of the
+ *        last control message that was acted upon
+ * EOF    seq = length of the whole stream
+ * HELLO  first frame on every path, both directions; until it is there other frames are ignored.
+ *        body = u64 received[LINK_STREAMS + 1]: the next byte expected in each stream that the
+ *        peer sends (0 for the others), and the last control number received; it goes on there
+ * BROKEN the stream's receiver is gone (the user's reader: EPIPE; the job closed its input);
+ *        the sender drops what it has and behaves like a pipe without a reader
+ *
+ * Control messages, seq = 1, 2, … in each direction:
  * SIGNAL arg = number, for the job's main process
  * WINSIZE body = struct winsize
- * TERMIOS body = struct termios (deputy -> guest at start; guest -> deputy never)
+ * TERMIOS body = struct termios (deputy -> guest)
  * STOPPED arg = signal: the job's main process stopped (guest -> deputy: stop yourself)
  * CONT   the deputy was continued: continue the job's processes
  *
@@ -32,9 +39,23 @@
 #include <stdint.h>
 
 #define LINK_HEADER 16
+#define LINK_REF 16
 #define LINK_DATA_MAX (32u << 10)
+#define LINK_BODY_MAX (LINK_REF + LINK_HEADER + LINK_DATA_MAX)
 #define LINK_WINDOW (256u << 10)
-#define LINK_STREAMS 3
+#define LINK_ACK_EOF 1u
+
+/* The three pipes, for those of the job's standard descriptors that are STDIO_PIPE, and the two
+ * directions of its terminal, if any of them is STDIO_TTY. */
+enum link_stream {
+	LINK_IN,      /* deputy -> guest */
+	LINK_OUT,     /* guest -> deputy */
+	LINK_ERR,     /* guest -> deputy */
+	LINK_TTY_IN,  /* deputy -> guest: what is typed */
+	LINK_TTY_OUT, /* guest -> deputy: what is shown */
+	LINK_STREAMS,
+	LINK_CONTROL = LINK_STREAMS,
+};
 
 enum link_kind {
 	LINK_DATA = 1,
@@ -58,9 +79,6 @@ struct link_frame {
 	const uint8_t *data;
 	uint32_t len;
 };
-
-/* Header and body of a MSG_LINK: u64 job, u32 gen, u32 zero, then the frame. */
-#define LINK_REF 16
 
 /* Writes LINK_REF + LINK_HEADER bytes; the data is appended by the caller. */
 void link_frame_pack(uint64_t job, uint32_t gen, const struct link_frame *f,
