@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The migration engine as the guest process sees it: a worker process (mosix-ckpt) that is driven
- * with commands and answers with events. Nothing here blocks except engine_spawn().
+ * with commands and answers with events. Nothing here blocks except engine_spawn(); engine_free()
+ * may wait a moment for a criu that has to be ended in order.
  *
  * Phases: prepare (spawn; criu waits idle), pre-copy (none in this engine yet), freeze (the guest
  * freezes the cgroup and drains stdio), hand-over (engine_dump / engine_recv + engine_restore),
@@ -18,6 +19,9 @@
 #include "common/err.h"
 
 #define ENGINE_KEY_SIZE 32
+#define ENGINE_STATE_MAX (3u << 20) /* bytes of the guest's blob */
+#define ENGINE_INHERIT_MAX 4
+#define ENGINE_MOUNTS_MAX 256
 
 struct engine;
 
@@ -27,12 +31,15 @@ enum engine_event_kind {
 	ENGINE_READY = 1, /* spawned, criu idle */
 	ENGINE_PROGRESS,  /* bytes so far */
 	ENGINE_DUMPED,    /* source: everything is at the destination; held, cgroup frozen */
-	ENGINE_STATE,     /* destination: all images are here; data = the guest's blob */
-	ENGINE_RESTORED,  /* destination: complete, frozen, criu gone; pid = init, a child of ours */
+	ENGINE_STATE,     /* destination: data = the guest's blob. Images are still coming in; call
+			     engine_restore() at once, so that criu waits when they are complete */
+	ENGINE_RESTORED,  /* destination: complete, frozen; worker and criu have exited; pid = init, a
+			     child of ours */
 	ENGINE_FINISHED,  /* source: the decision is carried out */
 	ENGINE_FAILED,    /* text says why; `refused`: before anything was disturbed. After it the
 			     worker has exited; at the source the tree is intact and frozen */
-	ENGINE_DIED,      /* the worker vanished; the caller looks at its state and acts */
+	ENGINE_DIED,      /* the worker vanished, and its criu with it; the caller looks at its state
+			     and acts: the cgroup may be frozen or not */
 };
 
 struct engine_event {
@@ -85,21 +92,24 @@ struct engine_restore {
 };
 
 /* Starts the worker. @cgroup (destination): restored tasks are born in it. @worker_cgroup: where
- * worker and criu belong otherwise. 0 or negative. The guest must be a child subreaper. */
+ * worker and criu belong otherwise; NULL: where the caller is. 0 or negative. The guest must be a
+ * child subreaper and must not reap the worker: it waits for processes that it knows only. */
 int engine_spawn(struct engine **ret, enum engine_role role, const char *cgroup,
 		 const char *worker_cgroup, struct err *e);
 /* Kills the worker and criu if they are still there. Returns NULL. */
 struct engine *engine_free(struct engine *en);
 
+/* One descriptor for the engine's whole life, and what to wait for: POLLIN. */
 int engine_fd(const struct engine *en);
-short engine_events(const struct engine *en); /* POLLIN/POLLOUT to wait for */
+short engine_events(const struct engine *en);
 /* 1 = an event, 0 = none yet, negative = as ENGINE_DIED. */
 int engine_next(struct engine *en, struct engine_event *ret);
 
 /* Source. The cgroup must be frozen before engine_dump(). engine_decide(true) kills the tree. */
 int engine_dump(struct engine *en, const struct engine_dump *d);
 int engine_decide(struct engine *en, bool commit);
-/* Destination. @bulk is taken: an accepted connection behind its preamble; TLS server. */
+/* Destination. @bulk is taken: an accepted connection behind its preamble; TLS server. When the
+ * restore fails the worker has killed what was in the cgroup. */
 int engine_recv(struct engine *en, int bulk, const uint8_t key[ENGINE_KEY_SIZE]);
 int engine_restore(struct engine *en, const struct engine_restore *r);
 
