@@ -6,9 +6,9 @@
 #ifndef MOSIX_COMMON_CLEANUP_H
 #define MOSIX_COMMON_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <dirent.h>
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
 #define _cleanup_free_ _cleanup_(freep)
@@ -42,12 +42,12 @@ static inline int steal_fd(int *fd)
 	return v;
 }
 
-#define steal_ptr(p)                                                                               \
-	__extension__({                                                                            \
-		__typeof__(p) *_pp = &(p);                                                         \
-		__typeof__(p) _v = *_pp;                                                           \
-		*_pp = NULL;                                                                       \
-		_v;                                                                                \
+#define steal_ptr(p)                       \
+	__extension__({                    \
+		__typeof__(p) *_pp = &(p); \
+		__typeof__(p) _v = *_pp;   \
+		*_pp = NULL;               \
+		_v;                        \
 	})
 
 #endif

@@ -7,10 +7,10 @@
 #ifndef MOSIX_COMMON_CONF_H
 #define MOSIX_COMMON_CONF_H
 
+#include "common/err.h"
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "common/err.h"
 
 #define CONF_DIR "/etc/mosix"
 #define CONF_FILE CONF_DIR "/mosixd.conf"
@@ -27,12 +27,12 @@
 #define CONF_PORT 7250
 
 struct conf {
-	uint32_t node;        /* [node] number: 0 = find own address in the map */
-	uint16_t port;        /* [node] port */
-	uint32_t guests_max;  /* [guests] max: 0 = none may come */
-	uint32_t log_level;   /* [log] level: 3 error, 4 warning, 6 info, 7 debug */
-	char map_path[256];   /* [node] map */
-	char key_path[256];   /* [node] key */
+	uint32_t node;	     /* [node] number: 0 = find own address in the map */
+	uint16_t port;	     /* [node] port */
+	uint32_t guests_max; /* [guests] max: 0 = none may come */
+	uint32_t log_level;  /* [log] level: 3 error, 4 warning, 6 info, 7 debug */
+	char map_path[256];  /* [node] map */
+	char key_path[256];  /* [node] key */
 };
 
 void conf_init(struct conf *c); /* the defaults */
@@ -42,7 +42,7 @@ int conf_load(struct conf *c, const char *path, struct err *e);
 struct map_node {
 	uint32_t number; /* 1 … 65535 */
 	struct in_addr addr;
-	char name[64];   /* from the fourth column, else resolved from /etc/hosts, else "" */
+	char name[64]; /* from the fourth column, else resolved from /etc/hosts, else "" */
 };
 
 struct map {

@@ -6,8 +6,8 @@
 #ifndef MOSIX_COMMON_KEY_H
 #define MOSIX_COMMON_KEY_H
 
-#include <stdint.h>
 #include "common/err.h"
+#include <stdint.h>
 
 #define KEY_SIZE 32
 

@@ -3,6 +3,8 @@
  * A byte stream over a socket: plain, or TLS 1.3 with a pre-shared key. Non-blocking at heart,
  * so that an event loop can drive it; the *_full calls poll and are for workers and tools.
  *
+ * stream_new_tls() is in the library common-tls: programs that do without it start without GnuTLS.
+ *
  * TLS: GnuTLS, ECDHE-PSK, AES-128-GCM only; a stream that ends without close_notify reads as
  * -ECONNRESET, so that a cut is never taken for the end.
  */
@@ -36,6 +38,8 @@ struct stream *stream_free(struct stream *s);
 void stream_freep(struct stream **s);
 
 int stream_fd(const struct stream *s);
+bool stream_is_tls(const struct stream *s);
+bool stream_passes_fds(const struct stream *s);
 
 /* 0 when done (at once for plain), STREAM_E_*, or negative: -EACCES = wrong key or identity. */
 int stream_handshake(struct stream *s);
@@ -43,6 +47,7 @@ int stream_handshake(struct stream *s);
 /* > 0 bytes; 0 = orderly end; -EAGAIN = nothing now; other negative = broken. On AF_UNIX sockets
  * passed descriptors are collected, at most STREAM_FDS_MAX waiting, further ones are closed. */
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
+/* After -EAGAIN the next call must begin with the same bytes (TLS has taken them in already). */
 ssize_t stream_write(struct stream *s, const void *buf, size_t len);
 /* Bytes already decrypted: poll() would not report them. */
 size_t stream_pending(const struct stream *s);
@@ -51,6 +56,7 @@ size_t stream_pending(const struct stream *s);
 ssize_t stream_write_fd(struct stream *s, const void *buf, size_t len, int fd);
 /* The oldest descriptor that was received, or -1. The caller owns it. */
 int stream_take_fd(struct stream *s);
+unsigned int stream_fd_count(const struct stream *s);
 
 /* Blocking with a deadline for each wait (milliseconds, -1 = for ever): 0, -ETIMEDOUT, … */
 int stream_handshake_full(struct stream *s, int timeout_ms);
