@@ -251,6 +251,9 @@ static void world_step(struct world *w, uint32_t trouble)
 	transmit(w);
 	if (w->up && rnd(w, trouble) == 0)
 		path_cut(w);
+	/* One end sees a new path while the other goes on with the old one. */
+	if (w->up && rnd(w, trouble) == 0)
+		endpoint_path_up(w->ep[rnd(w, 2)]);
 	if (rnd(w, trouble) == 0) {
 		if (w->frozen)
 			move_end(w, rnd(w, 3) != 0);
