@@ -22,7 +22,7 @@
 
 #define CHAN_HEADER 8
 #define CHAN_FRAME_MAX (4u << 20) /* hard limit of a body, any type */
-#define CHAN_FLAG_FD 1u		  /* one descriptor travels with the frame (AF_UNIX only) */
+#define CHAN_FLAG_FD 1u           /* one descriptor travels with the frame (AF_UNIX only) */
 
 struct chan;
 

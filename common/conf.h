@@ -27,8 +27,8 @@
 #define CONF_PORT 7250
 
 struct conf {
-	uint32_t node;	     /* [node] number: 0 = find own address in the map */
-	uint16_t port;	     /* [node] port */
+	uint32_t node;       /* [node] number: 0 = find own address in the map */
+	uint16_t port;       /* [node] port */
 	uint32_t guests_max; /* [guests] max: 0 = none may come */
 	uint32_t log_level;  /* [log] level: 3 error, 4 warning, 6 info, 7 debug */
 	char map_path[256];  /* [node] map */
@@ -51,7 +51,9 @@ struct map {
 };
 
 /* Lines: STARTING-NUMBER ADDRESS-OR-HOST COUNT [NAME-PREFIX]; '#' starts a comment. A line with
- * COUNT n stands for n nodes with consecutive numbers and addresses. */
+ * COUNT n > 1 stands for n nodes with consecutive numbers and addresses, named PREFIX<number>; with
+ * COUNT 1 the fourth column is the whole name. Numbers, addresses and names are each unique. Hosts
+ * are looked up in /etc/hosts alone. 0; -ENOENT, …; -EINVAL with file:line in @e. */
 int map_load(struct map *ret, const char *path, struct err *e);
 void map_done(struct map *m);
 const struct map_node *map_by_number(const struct map *m, uint32_t number);

@@ -7,6 +7,7 @@
 #define MOSIX_COMMON_KEY_H
 
 #include "common/err.h"
+#include <stddef.h>
 #include <stdint.h>
 
 #define KEY_SIZE 32
