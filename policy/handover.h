@@ -56,9 +56,9 @@ enum handover_arbiter_state {
 	ARBITER_DONE = HANDOVER_DONE,
 	ARBITER_STARTING,   /* PREPARING is being written */
 	ARBITER_PREPARING,  /* the destination prepares; the source knows nothing yet */
-	ARBITER_MOVING,	    /* the source dumps, the destination restores; no vote yet */
-	ARBITER_DUMPED,	    /* the source has voted: the destination has all it needs */
-	ARBITER_READY,	    /* the destination has voted, the source has not */
+	ARBITER_MOVING,     /* the source dumps, the destination restores; no vote yet */
+	ARBITER_DUMPED,     /* the source has voted: the destination has all it needs */
+	ARBITER_READY,      /* the destination has voted, the source has not */
 	ARBITER_DECIDING,   /* both have voted, COMMIT is being written */
 	ARBITER_COMMITTING, /* committed; neither has finished */
 	ARBITER_KILLING,    /* committed, runs at the destination; the source has not finished */
@@ -71,11 +71,11 @@ enum handover_source_state {
 	/* not in this move: the copy, if any, runs */
 	SOURCE_NONE = HANDOVER_NONE,
 	SOURCE_DONE = HANDOVER_DONE,
-	SOURCE_DUMPING,	  /* before the vote: may give up */
+	SOURCE_DUMPING,   /* before the vote: may give up */
 	SOURCE_GIVING_UP, /* never voted, the guest was told to thaw: must not vote any more */
-	SOURCE_DUMPED,	  /* voted: frozen until told */
-	SOURCE_KILLING,	  /* committed: the guest was told to kill the frozen tree */
-	SOURCE_THAWING,	  /* aborted: the guest was told to thaw the tree */
+	SOURCE_DUMPED,    /* voted: frozen until told */
+	SOURCE_KILLING,   /* committed: the guest was told to kill the frozen tree */
+	SOURCE_THAWING,   /* aborted: the guest was told to thaw the tree */
 	SOURCE_STATES,
 };
 
@@ -110,11 +110,11 @@ enum handover_msg {
 enum handover_guest_event {
 	HANDOVER_GUEST_PREPARED, /* destination: waits for images */
 	HANDOVER_GUEST_PROGRESS,
-	HANDOVER_GUEST_DUMPED,	 /* source: frozen, all sent; it will wait for a command */
-	HANDOVER_GUEST_READY,	 /* destination: restored and frozen; it will wait for a command */
-	HANDOVER_GUEST_FAILED,	 /* source: runs again. Destination: nothing is left */
+	HANDOVER_GUEST_DUMPED,   /* source: frozen, all sent; it will wait for a command */
+	HANDOVER_GUEST_READY,    /* destination: restored and frozen; it will wait for a command */
+	HANDOVER_GUEST_FAILED,   /* source: runs again. Destination: nothing is left */
 	HANDOVER_GUEST_FINISHED, /* the last command is carried out */
-	HANDOVER_GUEST_ENDED,	 /* the job exited by itself */
+	HANDOVER_GUEST_ENDED,    /* the job exited by itself */
 	HANDOVER_GUEST_DIED, /* guest process gone and its cgroup empty (the daemon sees to it) */
 };
 
@@ -156,11 +156,11 @@ struct handover_job {
 enum handover_phase {
 	HANDOVER_PHASE_NONE,
 	HANDOVER_PHASE_PREPARING, /* the job's copy is the source's */
-	HANDOVER_PHASE_COMMIT,	  /* the job's copy is now (gen, destination, move) */
+	HANDOVER_PHASE_COMMIT,    /* the job's copy is now (gen, destination, move) */
 };
 
 enum handover_event_kind {
-	HANDOVER_START,	    /* arbiter: a user or the balancer wants it */
+	HANDOVER_START,     /* arbiter: a user or the balancer wants it */
 	HANDOVER_RECOVER,   /* arbiter: phase from the journal; others: copy's state at init */
 	HANDOVER_MESSAGE,   /* from node: msg, ref, commit, source, refused, text */
 	HANDOVER_LINK_UP,   /* to node */
@@ -169,9 +169,9 @@ enum handover_event_kind {
 	HANDOVER_TIMER,
 	HANDOVER_PERSISTED,
 	HANDOVER_PERSIST_FAILED,
-	HANDOVER_GUEST,	    /* source, destination: guest, text, refused; of this very move */
+	HANDOVER_GUEST,     /* source, destination: guest, text, refused; of this very move */
 	HANDOVER_COPY_GONE, /* arbiter: copy (ref.job, ref.gen) at node has ended or is gone */
-	HANDOVER_ABORT,	    /* arbiter: give up if still possible; text says why */
+	HANDOVER_ABORT,     /* arbiter: give up if still possible; text says why */
 };
 
 struct handover_event {
@@ -190,8 +190,8 @@ struct handover_event {
 enum handover_action_kind {
 	HANDOVER_PERSIST,   /* phase, with the machine's ref, source, destination; then wait */
 	HANDOVER_FORGET,    /* write HANDOVER_PHASE_NONE; before the job's next record */
-	HANDOVER_SEND,	    /* msg about the machine's ref to node; commit, source, refused */
-	HANDOVER_TELL,	    /* command to the guest of the copy */
+	HANDOVER_SEND,      /* msg about the machine's ref to node; commit, source, refused */
+	HANDOVER_TELL,      /* command to the guest of the copy */
 	HANDOVER_TIMER_SET, /* in ms from now */
 	HANDOVER_TIMER_CLEAR,
 	HANDOVER_JOB,  /* fate: what has become of the job */
@@ -199,10 +199,10 @@ enum handover_action_kind {
 };
 
 enum handover_fate {
-	HANDOVER_RUNS,	/* at node as gen: join the link, tell the deputy */
+	HANDOVER_RUNS,  /* at node as gen: join the link, tell the deputy */
 	HANDOVER_STAYS, /* goes on at node as gen, as if nothing had been */
 	HANDOVER_ENDED, /* the end that was just told (COPY_GONE) is the job's end */
-	HANDOVER_LOST,	/* text says why */
+	HANDOVER_LOST,  /* text says why */
 };
 
 struct handover_action {
@@ -233,9 +233,9 @@ struct handover {
 	unsigned int state;
 	struct handover_ref ref;
 	uint32_t home;
-	uint32_t source;	 /* known to the arbiter only; 0 = unknown move */
-	uint32_t destination;	 /* the same */
-	bool source_gone;	 /* arbiter: the source's copy is gone, but its vote holds */
+	uint32_t source;         /* known to the arbiter only; 0 = unknown move */
+	uint32_t destination;    /* the same */
+	bool source_gone;        /* arbiter: the source's copy is gone, but its vote holds */
 	enum handover_copy copy; /* source, destination: as found at init */
 	struct handover_job job; /* arbiter: as found at init */
 };

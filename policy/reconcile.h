@@ -9,10 +9,10 @@
 #include "policy/handover.h"
 
 enum reconcile_verdict {
-	RECONCILE_KEEP,	  /* right as it is, or its arbiter will see to it */
+	RECONCILE_KEEP,   /* right as it is, or its arbiter will see to it */
 	RECONCILE_ENDED,  /* take its GuestExited: to the arbiter, if any, else the job has ended */
-	RECONCILE_ACK,	  /* ended, but nobody waits for it: GuestExitedAck */
-	RECONCILE_KILL,	  /* GuestKill: a running copy that is not the job's */
+	RECONCILE_ACK,    /* ended, but nobody waits for it: GuestExitedAck */
+	RECONCILE_KILL,   /* GuestKill: a running copy that is not the job's */
 	RECONCILE_COMMIT, /* MoveDecision(commit) for its move, which has no arbiter */
 	RECONCILE_ABORT,  /* MoveDecision(abort) for its move, which has no arbiter */
 };
