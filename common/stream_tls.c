@@ -3,6 +3,7 @@
  * TLS streams: GnuTLS, TLS 1.3 with a pre-shared key and forward secrecy, no certificates.
  */
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,15 +28,7 @@ struct tls {
 
 /* ------------------------------------------------------------------ errors */
 
-/* What a peer with another key or another idea of the protocol's keys answers. */
-static bool alert_means_key(gnutls_alert_description_t a)
-{
-	return a == GNUTLS_A_DECRYPT_ERROR || a == GNUTLS_A_UNKNOWN_PSK_IDENTITY ||
-	       a == GNUTLS_A_HANDSHAKE_FAILURE || a == GNUTLS_A_INSUFFICIENT_SECURITY ||
-	       a == GNUTLS_A_ACCESS_DENIED || a == GNUTLS_A_BAD_RECORD_MAC;
-}
-
-static int tls_errno(const struct tls *t, int r)
+static int tls_errno(int r)
 {
 	switch (r) {
 	case GNUTLS_E_AGAIN:
@@ -49,19 +42,22 @@ static int tls_errno(const struct tls *t, int r)
 	case GNUTLS_E_SESSION_EOF:
 	case GNUTLS_E_INVALID_SESSION:
 		return -ECONNRESET;
-	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		return alert_means_key(gnutls_alert_get(t->session)) ? -EACCES : -EPROTO;
 	default:
 		return -EPROTO;
 	}
 }
 
-/* During the server's handshake these come from a client that does not know the key. */
-static bool error_means_key(int r)
+/* Whether a handshake failed because the ends have different keys. GnuTLS's server finds that the
+ * client's proof is an illegal parameter; RFC 8446 also has the other alerts for it. */
+static bool means_key(const struct tls *t, int r)
 {
-	return r == GNUTLS_E_INSUFFICIENT_CREDENTIALS || r == GNUTLS_E_DECRYPTION_FAILED ||
-	       r == GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER || r == GNUTLS_E_NO_CIPHER_SUITES ||
-	       r == GNUTLS_E_ERROR_IN_FINISHED_PACKET;
+	gnutls_alert_description_t a;
+
+	if (r != GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return r == GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+	a = gnutls_alert_get(t->session);
+	return a == GNUTLS_A_ILLEGAL_PARAMETER || a == GNUTLS_A_DECRYPT_ERROR ||
+	       a == GNUTLS_A_UNKNOWN_PSK_IDENTITY || a == GNUTLS_A_HANDSHAKE_FAILURE;
 }
 
 /* ------------------------------------------------------------------ operations */
@@ -82,7 +78,7 @@ static int tls_handshake(struct stream *s)
 		return 0;
 	if (r != GNUTLS_E_FATAL_ALERT_RECEIVED)
 		gnutls_alert_send_appropriate(t->session, r);
-	return error_means_key(r) ? -EACCES : tls_errno(t, r);
+	return means_key(t, r) ? -EACCES : tls_errno(r);
 }
 
 static ssize_t tls_read(struct stream *s, void *buf, size_t len)
@@ -90,7 +86,7 @@ static ssize_t tls_read(struct stream *s, void *buf, size_t len)
 	struct tls *t = s->tls;
 	ssize_t n = gnutls_record_recv(t->session, buf, len);
 
-	return n >= 0 ? n : tls_errno(t, (int)n);
+	return n >= 0 ? n : tls_errno((int)n);
 }
 
 static ssize_t tls_write(struct stream *s, const void *buf, size_t len)
@@ -107,7 +103,7 @@ static ssize_t tls_write(struct stream *s, const void *buf, size_t len)
 			t->unsent = 0;
 			return n;
 		}
-		return tls_errno(t, (int)n);
+		return tls_errno((int)n);
 	}
 	if (len > max)
 		len = max;
@@ -116,7 +112,7 @@ static ssize_t tls_write(struct stream *s, const void *buf, size_t len)
 		return n;
 	if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
 		t->unsent = len;
-	return tls_errno(t, (int)n);
+	return tls_errno((int)n);
 }
 
 static size_t tls_pending(const struct stream *s)
@@ -165,18 +161,19 @@ static const struct stream_ops tls_ops = {
 
 /* ------------------------------------------------------------------ set-up */
 
-/* GnuTLS frees what @ret holds. */
+/* A stranger's identity gets a random key, so that it fails like a wrong key. GnuTLS frees what
+ * @ret holds. */
 static int find_key(gnutls_session_t session, const char *user, gnutls_datum_t *ret)
 {
 	const struct tls *t = gnutls_session_get_ptr(session);
 
-	if (!user || strcmp(user, t->identity) != 0)
-		return -1;
 	ret->data = gnutls_malloc(STREAM_KEY_SIZE);
 	if (!ret->data)
 		return -1;
-	memcpy(ret->data, t->key, STREAM_KEY_SIZE);
 	ret->size = STREAM_KEY_SIZE;
+	if (!user || strcmp(user, t->identity) != 0)
+		return gnutls_rnd(GNUTLS_RND_NONCE, ret->data, STREAM_KEY_SIZE);
+	memcpy(ret->data, t->key, STREAM_KEY_SIZE);
 	return 0;
 }
 

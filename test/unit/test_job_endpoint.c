@@ -44,7 +44,7 @@ struct wire {
 struct world {
 	uint64_t random;
 	struct endpoint *ep[2]; /* by enum endpoint_side */
-	struct wire wire[2];	/* what that side sent */
+	struct wire wire[2];    /* what that side sent */
 	bool up;
 	bool frozen; /* the guest may not deliver: its state is on the way */
 	uint8_t *blob;
