@@ -124,6 +124,13 @@ bool endpoint_finished(const struct endpoint *ep, unsigned int stream)
 	return o->broken || (o->eof && o->eof_acked);
 }
 
+uint64_t endpoint_taken(const struct endpoint *ep, unsigned int stream)
+{
+	const struct sender *o = sender_of(ep, stream);
+
+	return o->broken ? o->taken : o->base;
+}
+
 /* ----------------------------------------------------------------------- receiving streams */
 
 size_t endpoint_pending(const struct endpoint *ep, unsigned int stream, const uint8_t **ret_data)
@@ -170,8 +177,17 @@ void endpoint_break(struct endpoint *ep, unsigned int stream)
 {
 	struct receiver *in = receiver_of(ep, stream);
 
-	if (in->broken || in->closed)
+	if (!in->broken && !in->closed)
+		endpoint_break_unread(ep, stream, 0);
+}
+
+void endpoint_break_unread(struct endpoint *ep, unsigned int stream, uint64_t unread)
+{
+	struct receiver *in = receiver_of(ep, stream);
+
+	if (in->broken)
 		return;
+	in->taken = in->delivered - (unread < in->delivered ? unread : in->delivered);
 	in->delivered += in->queue.len;
 	fifo_clear(&in->queue);
 	in->broken = true;
@@ -294,12 +310,16 @@ static int receive_ack(struct endpoint *ep, const struct link_frame *f)
 	return 0;
 }
 
-static void sender_break(struct sender *o)
+static void sender_break(struct sender *o, uint64_t taken)
 {
+	if (o->broken)
+		return;
 	o->base += o->queue.len;
 	o->sent = o->base;
 	fifo_clear(&o->queue);
 	o->broken = true;
+	/* Only bytes that were put can have been read. */
+	o->taken = taken < o->base ? taken : o->base;
 }
 
 static uint64_t hello_get(const struct link_frame *f, unsigned int i)
@@ -381,7 +401,7 @@ int endpoint_receive(struct endpoint *ep, const struct link_frame *f)
 	case LINK_BROKEN:
 		if (!sends)
 			return -EPROTO;
-		sender_break(sender_of(ep, f->stream));
+		sender_break(sender_of(ep, f->stream), f->seq);
 		return 0;
 	case LINK_SIGNAL:
 	case LINK_WINSIZE:
@@ -415,7 +435,7 @@ static void next_hello(struct endpoint *ep, struct link_frame *ret)
 static bool next_from_receiver(struct receiver *in, uint8_t stream, struct link_frame *ret)
 {
 	if (in->broken_due) {
-		*ret = (struct link_frame){.kind = LINK_BROKEN, .stream = stream};
+		*ret = (struct link_frame){.kind = LINK_BROKEN, .stream = stream, .seq = in->taken};
 		in->broken_due = false;
 		return true;
 	}

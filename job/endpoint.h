@@ -59,6 +59,9 @@ void endpoint_put_eof(struct endpoint *ep, unsigned int stream);
 bool endpoint_broken(const struct endpoint *ep, unsigned int stream);
 /* EOF was put and everything including it is delivered to the other side, or BROKEN. */
 bool endpoint_finished(const struct endpoint *ep, unsigned int stream);
+/* Bytes that the other side made use of, as far as it is known: delivered, and after BROKEN
+ * without what was left unread. */
+uint64_t endpoint_taken(const struct endpoint *ep, unsigned int stream);
 
 /* Receiving side of a stream. */
 /* Bytes that arrived and were not delivered yet; @ret_data is valid until the next call. */
@@ -71,6 +74,9 @@ void endpoint_end_delivered(struct endpoint *ep, unsigned int stream);
 bool endpoint_closed(const struct endpoint *ep, unsigned int stream);
 /* Nobody reads it any more: drops what is pending and tells the peer. */
 void endpoint_break(struct endpoint *ep, unsigned int stream);
+/* The same, also after the end was delivered: nobody will read the last @unread of the bytes
+ * that were delivered (they are still in the job's pipe). */
+void endpoint_break_unread(struct endpoint *ep, unsigned int stream, uint64_t unread);
 
 /* Control messages: delivered once and in order, each to be confirmed when acted upon. A WINSIZE
  * that was not sent yet is replaced. 0, -ENOBUFS, -EINVAL (kind or length). */

@@ -19,6 +19,7 @@ static void sender_pack(struct packer *p, const struct sender *o)
 	pack_u8(p, o->eof);
 	pack_u8(p, o->eof_acked);
 	pack_u8(p, o->broken);
+	pack_u64(p, o->taken);
 	pack_blob(p, fifo_data(&o->queue), o->queue.len);
 }
 
@@ -28,6 +29,7 @@ static void receiver_pack(struct packer *p, const struct receiver *in)
 	pack_u8(p, in->eof);
 	pack_u8(p, in->closed);
 	pack_u8(p, in->broken);
+	pack_u64(p, in->taken);
 	pack_blob(p, fifo_data(&in->queue), in->queue.len);
 }
 
@@ -79,6 +81,7 @@ static int sender_unpack(struct unpacker *u, struct sender *o)
 	o->eof = unpack_bool(u);
 	o->eof_acked = unpack_bool(u);
 	o->broken = unpack_bool(u);
+	o->taken = unpack_u64(u);
 	if (o->base > OFFSET_MAX)
 		u->failed = true;
 	return queue_unpack(u, &o->queue, ENDPOINT_STREAM_MAX);
@@ -90,6 +93,7 @@ static int receiver_unpack(struct unpacker *u, struct receiver *in)
 	in->eof = unpack_bool(u);
 	in->closed = unpack_bool(u);
 	in->broken = unpack_bool(u);
+	in->taken = unpack_u64(u);
 	if (in->delivered > OFFSET_MAX)
 		u->failed = true;
 	return queue_unpack(u, &in->queue, LINK_WINDOW);

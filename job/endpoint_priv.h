@@ -16,6 +16,7 @@ struct sender {
 	bool eof_sent; /* on this path */
 	bool eof_acked;
 	bool broken;
+	uint64_t taken; /* once broken: what the receiver made use of */
 };
 
 struct receiver {
@@ -24,6 +25,7 @@ struct receiver {
 	bool eof;    /* the stream ends behind the queue */
 	bool closed; /* its end was delivered */
 	bool broken;
+	uint64_t taken; /* once broken */
 	bool ack_due, broken_due;
 };
 

@@ -21,7 +21,8 @@
  *        body = u64 received[LINK_STREAMS + 1]: the next byte expected in each stream that the
  *        peer sends (0 for the others), and the last control number received; it goes on there
  * BROKEN the stream's receiver is gone (the user's reader: EPIPE; the job closed its input);
- *        the sender drops what it has and behaves like a pipe without a reader
+ *        the sender drops what it has and behaves like a pipe without a reader.
+ *        seq = all bytes before it were read, as far as the receiver knows
  *
  * Control messages, seq = 1, 2, … in each direction:
  * SIGNAL arg = number, for the job's main process
