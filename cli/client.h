@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The commands' end of the daemon's control socket: connecting, and asking one question at a
+ * time.
+ */
+#ifndef MOSIX_CLI_CLIENT_H
+#define MOSIX_CLI_CLIENT_H
+
+#include "common/chan.h"
+#include "common/err.h"
+#include "proto/mosix.pb-c.h"
+
+#define CLIENT_QUEUE_MAX (8u << 20)
+
+/* Where the daemon listens: $MOSIX_CONTROL, or the usual place. */
+const char *client_path(void);
+
+/* Connects to the local daemon. -ENOENT or -ECONNREFUSED when none runs; @e says what to do. */
+int client_connect(struct chan **ret, struct err *e);
+
+/* Sends @q and waits for the final answer, which the caller frees with msg_free(). Answers with
+ * `more` set are given to @progress (may be NULL) as they come. 0, -ECONNRESET, -EPROTO, or the
+ * negative of the answer's own error, whose sentence is then in @e; *ret is set only on 0. */
+int client_ask(struct chan *c, const Mosix__Request *q,
+	       void (*progress)(const Mosix__Reply *r, void *data), void *data, Mosix__Reply **ret,
+	       struct err *e);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The deputy's loop, its start and its end. */
+#include "cli/deputy.h"
+#include "cli/client.h"
+#include "cli/job_start.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/jobid.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS 250
+#define ACK_FLUSH_MS 1000
+
+int64_t deputy_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void deputy_say(struct deputy *d, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n >= 0)
+		dprintf(STDERR_FILENO, "mosix-run: %s%s", text, d->io.term.raw ? "\r\n" : "\n");
+}
+
+void deputy_init(struct deputy *d, const struct run_opts *opts)
+{
+	*d = (struct deputy){.opts = opts, .sigfd = -1};
+	if (opts->detach)
+		user_io_init_null(&d->io);
+	else
+		user_io_init(&d->io);
+	deputy_stream_init(d);
+}
+
+void deputy_done(struct deputy *d)
+{
+	term_done(&d->io.term);
+	d->control = chan_free(d->control);
+	d->direct = chan_free(d->direct);
+	d->ep = endpoint_free(d->ep);
+	d->sigfd = fd_close(d->sigfd);
+	free(steal_ptr(d->text));
+}
+
+static int start_failed(const struct deputy *d, struct err *e)
+{
+	uint32_t status = d->start_error < 256 ? d->start_error : RUN_EXIT_FAILED;
+
+	if (d->text && *d->text)
+		err_set(e, 0, "%s", d->text);
+	else
+		err_set(e, 0, "mosixd could not start %s", d->opts->argv[0]);
+	return (int)status;
+}
+
+/* Signals are at their defaults here: our end is the job's. */
+static int wait_started(struct deputy *d, struct err *e)
+{
+	while (!d->started) {
+		struct chan_frame f;
+		int r = chan_recv(d->control, &f, -1);
+
+		if (r < 0) {
+			err_sys(e, r == -EPIPE ? -ECONNRESET : r,
+				"mosixd went away while it started the job");
+			return RUN_EXIT_FAILED;
+		}
+		deputy_path_message(d, &f);
+	}
+	return d->start_error ? start_failed(d, e) : 0;
+}
+
+int deputy_start(struct deputy *d, struct err *e)
+{
+	int r;
+
+	r = client_connect(&d->control, e);
+	if (r < 0)
+		return RUN_EXIT_CANNOT_RUN;
+	r = endpoint_new(&d->ep, ENDPOINT_DEPUTY);
+	if (r < 0)
+		err_sys(e, r, "cannot start a job");
+	else
+		r = job_start_send(d->control, d->opts, &d->io, e);
+	if (r == -E2BIG)
+		return RUN_EXIT_CANNOT_RUN;
+	if (r < 0)
+		return RUN_EXIT_FAILED;
+	return wait_started(d, e);
+}
+
+/* ------------------------------------------------------------------------------ the loop */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+/* Milliseconds until something is due, -1 = nothing is. */
+static int timeout(const struct deputy *d)
+{
+	int64_t now = deputy_now(), at = 0;
+
+	if (!d->control)
+		at = earlier(at, d->redial_at);
+	at = earlier(at, d->stop_by);
+	/* Nobody tells us that we were brought to the foreground without a stop before. */
+	if (term_exists(&d->io.term) && !d->io.term.raw && user_io_owns_keys(&d->io))
+		at = earlier(at, now + TICK_MS);
+	at = earlier(at, d->keys_at);
+	if (!at)
+		return -1;
+	return at > now ? (int)(at - now) : 0;
+}
+
+enum {
+	SLOT_SIGNAL,
+	SLOT_CONTROL,
+	SLOT_DIRECT,
+	SLOT_STREAMS,
+	SLOTS = SLOT_STREAMS + DEPUTY_STREAMS
+};
+
+static void set_chan(struct pollfd *p, const struct chan *c)
+{
+	*p = (struct pollfd){.fd = -1};
+	if (c)
+		*p = (struct pollfd){.fd = chan_fd(c), .events = chan_events(c)};
+}
+
+static void step(struct deputy *d)
+{
+	struct pollfd p[SLOTS];
+	struct deputy_poll streams;
+
+	p[SLOT_SIGNAL] = (struct pollfd){.fd = d->sigfd, .events = POLLIN};
+	set_chan(&p[SLOT_CONTROL], d->control);
+	set_chan(&p[SLOT_DIRECT], d->direct);
+	deputy_stream_want(d, &streams);
+	for (int i = 0; i < DEPUTY_STREAMS; i++)
+		p[SLOT_STREAMS + i] =
+			(struct pollfd){.fd = streams.fd[i], .events = streams.events[i]};
+
+	if (poll(p, SLOTS, timeout(d)) < 0) {
+		if (errno != EINTR)
+			d->broken = -errno;
+		return;
+	}
+	for (int i = 0; i < DEPUTY_STREAMS; i++)
+		streams.events[i] = p[SLOT_STREAMS + i].revents;
+	if (p[SLOT_SIGNAL].revents)
+		deputy_signal_read(d);
+	deputy_stream_move(d, &streams);
+	if (!d->control && deputy_now() >= d->redial_at)
+		deputy_path_redial(d);
+	deputy_path_run(d);
+	deputy_signal_stops(d);
+	deputy_signal_terminal(d);
+	deputy_path_run(d);
+}
+
+static bool finished(struct deputy *d)
+{
+	if (d->broken)
+		return true;
+	if (!d->ended)
+		return false;
+	/* Of a lost job comes nothing more than what is here already. */
+	return d->lost ? deputy_stream_idle(d) : deputy_stream_delivered(d);
+}
+
+static void give_back_stdin(struct deputy *d)
+{
+	uint64_t taken = endpoint_taken(d->ep, LINK_IN);
+
+	if (taken <= d->stdin_read)
+		ufd_give_back(&d->io.std[0], (off_t)d->stdin_read, (off_t)taken);
+}
+
+static struct deputy_end end_of_job(struct deputy *d)
+{
+	struct deputy_end end = {.exit_status = RUN_EXIT_FAILED};
+
+	if (d->broken)
+		deputy_say(d, "cannot go on: %s", strerror(-d->broken));
+	else if (d->lost)
+		deputy_say(d, "job %s is lost: %s", jobid_str(d->job).s,
+			   d->text ? d->text : "its node does not answer");
+	else if (WIFSIGNALED((int)d->status))
+		end.signal = WTERMSIG((int)d->status);
+	else
+		end.exit_status = WEXITSTATUS((int)d->status);
+	return end;
+}
+
+struct deputy_end deputy_run(struct deputy *d)
+{
+	struct deputy_end end;
+
+	d->broken = deputy_signal_init(d);
+	if (!d->broken)
+		deputy_signal_terminal(d);
+	deputy_path_run(d);
+	while (!finished(d))
+		step(d);
+
+	term_set_cooked(&d->io.term);
+	end = end_of_job(d);
+	if (d->ended && d->control) {
+		deputy_path_send_ack(d);
+		chan_flush(d->control, ACK_FLUSH_MS);
+	}
+	give_back_stdin(d);
+	return end;
+}

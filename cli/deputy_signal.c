@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals and job control. What the user's terminal or anybody else sends to the deputy is meant
+ * for the job; what stops the job stops the deputy, so that the shell notices.
+ */
+#include "cli/deputy.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long a job may take to say that it stopped before the user gets the shell anyway. */
+#define STOP_WAIT_MS 300
+/* How late a STOPPED may come that was meant for a stop of ours that is over. */
+#define STALE_STOP_MS 1000
+
+static bool is_ignored(int sig)
+{
+	struct sigaction sa;
+
+	return sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
+/* Crashes are our own, stops by the terminal are the kernel's to do, and what the caller ignores
+ * (nohup) stays ignored: blocked, it would be queued. */
+static void passed_on(sigset_t *ret)
+{
+	static const int not[] = {SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,  SIGABRT, SIGSYS,
+				  SIGTRAP, SIGCHLD, SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ};
+
+	sigfillset(ret);
+	for (size_t i = 0; i < sizeof(not) / sizeof(*not); i++)
+		sigdelset(ret, not[i]);
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		if (is_ignored(sig))
+			sigdelset(ret, sig);
+}
+
+int deputy_signal_init(struct deputy *d)
+{
+	sigset_t set;
+
+	passed_on(&set);
+	/* Both come as errors of a write. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	d->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (d->sigfd < 0)
+		return -errno;
+	if (term_exists(&d->io.term))
+		term_restore_on_crash(&d->io.term);
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------- stopping */
+
+static void continue_job(struct deputy *d)
+{
+	struct winsize w;
+
+	endpoint_control_put(d->ep, LINK_CONT, 0, NULL, 0);
+	if (term_exists(&d->io.term) && term_size(&d->io.term, &w))
+		endpoint_control_put(d->ep, LINK_WINSIZE, 0, &w, sizeof(w));
+}
+
+static bool is_pending(int sig)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 && sigismember(&set, sig) == 1;
+}
+
+static void stop_self(int sig, bool group)
+{
+	sigset_t one, before;
+
+	signal(sig, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	kill(group ? 0 : getpid(), sig);
+	/* Here we stop, and go on when we are continued. */
+	sigprocmask(SIG_UNBLOCK, &one, &before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+void deputy_signal_stop_now(struct deputy *d, int sig, bool group)
+{
+	deputy_path_run(d);
+	term_set_cooked(&d->io.term);
+	d->stop_by = 0;
+	/* A shell waits for its whole job: a script that started us, a "time", … */
+	group = group && term_exists(&d->io.term) && term_foreground(&d->io.term);
+	stop_self(sig, group);
+	/* The kernel does not stop a group that no shell looks after: the job shall not be then. */
+	if (!is_pending(SIGCONT))
+		continue_job(d);
+}
+
+static void job_stopped(struct deputy *d, int sig)
+{
+	bool ours = d->stop_by != 0;
+
+	if (deputy_now() < d->stale_stop) {
+		d->stale_stop = 0;
+		continue_job(d);
+		return;
+	}
+	if (sig != SIGTSTP && sig != SIGTTIN && sig != SIGTTOU)
+		sig = SIGSTOP;
+	deputy_signal_stop_now(d, sig, sig == SIGTSTP && !ours);
+}
+
+void deputy_signal_stops(struct deputy *d)
+{
+	struct link_frame f;
+
+	while (endpoint_control_next(d->ep, &f)) {
+		int kind = f.kind, arg = f.arg;
+
+		endpoint_control_done(d->ep);
+		if (kind == LINK_STOPPED && !d->ended)
+			job_stopped(d, arg);
+	}
+	if (d->stop_by && deputy_now() >= d->stop_by) {
+		deputy_signal_stop_now(d, SIGTSTP, false);
+		d->stale_stop = deputy_now() + STALE_STOP_MS;
+	}
+}
+
+/* ----------------------------------------------------------------------------- signals */
+
+/* What the user typed on a cooked terminal goes to the job's own terminal as the same key: there
+ * it reaches all processes that it would have reached here. */
+static bool send_as_key(struct deputy *d, int sig)
+{
+	unsigned int which = sig == SIGINT ? VINTR : sig == SIGQUIT ? VQUIT : VSUSP;
+	struct termios m;
+
+	if (d->tty_in.io < 0 || (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP))
+		return false;
+	if (!term_modes(&d->io.term, &m) || m.c_cc[which] == _POSIX_VDISABLE)
+		return false;
+	if (!endpoint_synced(d->ep) || !endpoint_space(d->ep, LINK_TTY_IN))
+		return false;
+	return endpoint_put(d->ep, LINK_TTY_IN, &m.c_cc[which], 1) >= 0;
+}
+
+static void pass_on(struct deputy *d, int sig)
+{
+	if (!endpoint_synced(d->ep) && deputy_path_signal(d, sig))
+		return;
+	if (endpoint_control_put(d->ep, LINK_SIGNAL, (uint16_t)sig, NULL, 0) < 0)
+		deputy_path_signal(d, sig);
+}
+
+static void die_by(struct deputy *d, int sig)
+{
+	sigset_t one;
+
+	term_set_cooked(&d->io.term);
+	signal(sig, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
+static void on_signal(struct deputy *d, const struct signalfd_siginfo *info)
+{
+	int sig = (int)info->ssi_signo;
+	struct winsize w;
+
+	if (sig == SIGCONT) {
+		continue_job(d);
+		return;
+	}
+	if (sig == SIGWINCH) {
+		if (term_exists(&d->io.term) && term_size(&d->io.term, &w))
+			endpoint_control_put(d->ep, LINK_WINSIZE, 0, &w, sizeof(w));
+		return;
+	}
+	/* Only what the user's descriptors do not take is left of the job. */
+	if (d->ended) {
+		die_by(d, sig);
+		return;
+	}
+	if (info->ssi_code != SI_KERNEL || !send_as_key(d, sig))
+		pass_on(d, sig);
+	if (sig == SIGTSTP)
+		d->stop_by = deputy_now() + (endpoint_synced(d->ep) ? STOP_WAIT_MS : 1);
+}
+
+void deputy_signal_read(struct deputy *d)
+{
+	struct signalfd_siginfo info;
+
+	while (read(d->sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		on_signal(d, &info);
+}
+
+void deputy_signal_terminal(struct deputy *d)
+{
+	if (!d->ended && user_io_owns_keys(&d->io))
+		term_set_raw(&d->io.term);
+}
