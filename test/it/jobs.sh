@@ -38,8 +38,8 @@ job_start() {
 	wait_for 10 job_id "$name"
 }
 
-# jobs_json [NODE]: all jobs that the node knows
-jobs_json() { lab sh "${1:-n1}" mosixctl ps --all --json; }
+# jobs_json: all jobs that n1 knows
+jobs_json() { lab sh n1 mosixctl ps --all --json; }
 
 # job_field NAME FIELD: of a job, by name; fails when there is no such job
 job_field() {
