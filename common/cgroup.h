@@ -18,7 +18,8 @@ int cgroup_create(const char *path);
 int cgroup_remove(const char *path);
 /* Moves a process (0 = the caller) into the group. */
 int cgroup_enter(const char *path, pid_t pid);
-/* Freezes and waits until the kernel says frozen (at most @timeout_ms: -ETIMEDOUT), or thaws. */
+/* Freezes and waits until the kernel says frozen (at most @timeout_ms: -ETIMEDOUT), or thaws.
+ * A frozen process still dies of a signal that it would die of otherwise. */
 int cgroup_freeze(const char *path, int timeout_ms);
 int cgroup_thaw(const char *path);
 bool cgroup_frozen(const char *path);
