@@ -2,6 +2,7 @@
 /*
  * Fail points do what the test's file says, once. Needs to write in /run.
  */
+#undef MOSIX_FAILPOINTS
 #define MOSIX_FAILPOINTS
 #include "test/unit/harness.h"
 
