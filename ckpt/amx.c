@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which extended registers are in use is seen through ptrace alone. */
+#include "ckpt/amx.h"
+
+#include "ckpt/cpu.h"
+#include "ckpt/tasks.h"
+#include "common/fd.h"
+#include "common/proc.h"
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#define AMX_BITS (1ull << 17 | 1ull << 18)
+#define XSTATE_BV 512 /* offset of the header in the XSAVE area */
+#define XSTATE_SIZE (64u << 10)
+
+static int amx_in_use(pid_t tid)
+{
+	static uint8_t area[XSTATE_SIZE];
+	struct iovec iov = {area, sizeof(area)};
+	uint64_t bv;
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
+		return -errno;
+	if (iov.iov_len < XSTATE_BV + sizeof(bv))
+		return 0;
+	memcpy(&bv, area + XSTATE_BV, sizeof(bv));
+	return (bv & AMX_BITS) != 0;
+}
+
+static int stop_and_look(pid_t tid)
+{
+	int status, r;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
+		return errno == ESRCH ? 0 : -errno;
+	r = ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 ? -errno : 0;
+	while (r == 0 && waitpid(tid, &status, __WALL) < 0)
+		r = errno == EINTR ? 0 : -errno;
+	if (r == 0 && WIFSTOPPED(status))
+		r = amx_in_use(tid);
+	ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	return r;
+}
+
+static int check_thread(void *arg, pid_t pid, pid_t tid)
+{
+	struct err *e = arg;
+	pid_t inner = 0;
+	int r;
+
+	r = stop_and_look(tid);
+	if (r <= 0)
+		return r == -ESRCH ? 0 : r;
+	proc_ns_pid(pid, &inner);
+	return err_set(e, -ENOTSUP,
+		       "Process %d of the job uses AMX tile registers, which cannot be moved: move "
+		       "it later or lock it with \"mosixctl lock\".",
+		       (int)inner);
+}
+
+int amx_check(const char *cgroup, struct err *e)
+{
+	if (!(cpu_xcr0() & AMX_BITS))
+		return 0;
+	return tasks_each_thread(cgroup, check_thread, e);
+}
