@@ -12,11 +12,11 @@
 #ifndef MOSIX_CKPT_ENGINE_H
 #define MOSIX_CKPT_ENGINE_H
 
+#include "common/err.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "common/err.h"
 
 #define ENGINE_KEY_SIZE 32
 #define ENGINE_STATE_MAX (3u << 20) /* bytes of the guest's blob */
@@ -33,13 +33,13 @@ enum engine_event_kind {
 	ENGINE_DUMPED,    /* source: everything is at the destination; held, cgroup frozen */
 	ENGINE_STATE,     /* destination: data = the guest's blob. Images are still coming in; call
 			     engine_restore() at once, so that criu waits when they are complete */
-	ENGINE_RESTORED,  /* destination: complete, frozen; worker and criu have exited; pid = init, a
-			     child of ours */
+	ENGINE_RESTORED,  /* destination: complete, frozen; worker and criu have exited; pid = init,
+			     a  child of ours */
 	ENGINE_FINISHED,  /* source: the decision is carried out */
 	ENGINE_FAILED,    /* text says why; `refused`: before anything was disturbed. After it the
 			     worker has exited; at the source the tree is intact and frozen */
-	ENGINE_DIED,      /* the worker vanished, and its criu with it; the caller looks at its state
-			     and acts: the cgroup may be frozen or not */
+	ENGINE_DIED, /* the worker vanished, and its criu with it; the caller looks at its state
+			and acts: the cgroup may be frozen or not */
 };
 
 struct engine_event {
@@ -68,23 +68,23 @@ struct engine_inherit {
 
 struct engine_dump {
 	pid_t init;
-	const char *cgroup;              /* v2 path of the copy, already frozen by the caller */
+	const char *cgroup; /* v2 path of the copy, already frozen by the caller */
 	const struct engine_mount *mounts;
 	size_t mount_count;
 	const char *const *external_ttys; /* "tty[RDEV:DEV]" keys */
 	size_t external_tty_count;
-	const char *address;              /* numeric; the destination daemon's port; the worker
-					     connects, sends the preamble and does TLS */
+	const char *address; /* numeric; the destination daemon's port; the worker
+				connects, sends the preamble and does TLS */
 	uint16_t port;
-	const uint8_t *token;             /* PREAMBLE_TOKEN bytes */
-	const uint8_t *key;               /* ENGINE_KEY_SIZE bytes */
-	const void *state;                /* the guest's blob, sent along with the images */
+	const uint8_t *token; /* PREAMBLE_TOKEN bytes */
+	const uint8_t *key;   /* ENGINE_KEY_SIZE bytes */
+	const void *state;    /* the guest's blob, sent along with the images */
 	size_t state_len;
 };
 
 struct engine_restore {
-	const char *root;                /* where the job's "/" is bound */
-	const char *cgroup;              /* v2 path of the new copy: existing, empty, thawed */
+	const char *root;   /* where the job's "/" is bound */
+	const char *cgroup; /* v2 path of the new copy: existing, empty, thawed */
 	const struct engine_mount *mounts;
 	size_t mount_count;
 	const struct engine_inherit *inherit;

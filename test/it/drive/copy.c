@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A container: user, mount, pid, uts and ipc namespaces; all mounts but /proc and /dev/shm are
+ * external to criu. */
+#include "test/it/drive/copy.h"
+
+#include "ckpt/spawn.h"
+#include "common/cgroup.h"
+#include "common/fd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(stderr, "drive: ");
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, " (%s)\n", strerror(errno));
+	va_end(ap);
+	_exit(1);
+}
+
+static void check(int r, const char *what, const char *on)
+{
+	if (r < 0)
+		die("%s %s", what, on);
+}
+
+static void bind_to(const char *from, const char *to)
+{
+	mkdir(to, 0755);
+	check(mount(from, to, NULL, MS_BIND, NULL), "bind", from);
+	check(mount(NULL, to, NULL, MS_PRIVATE, NULL), "make private", to);
+}
+
+static void make_fs(const char *type, const char *to, const char *options)
+{
+	mkdir(to, 0755);
+	check(mount(type, to, type, MS_NOSUID, options), "mount", to);
+	check(mount(NULL, to, NULL, MS_PRIVATE, NULL), "make private", to);
+}
+
+static void make_dev(const char *dir)
+{
+	static const struct {
+		const char *name;
+		unsigned int major, minor;
+	} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+		     {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+	char path[512];
+
+	make_fs("tmpfs", dir, "mode=755");
+	umask(0);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, nodes[i].name);
+		check(mknod(path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)), "mknod",
+		      path);
+	}
+	umask(022);
+	snprintf(path, sizeof(path), "%s/pts", dir);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/shm", dir);
+	mkdir(path, 0755);
+}
+
+static void add_mount(struct copy *c, const char *key, const char *mountpoint)
+{
+	size_t i = c->mount_count++;
+
+	snprintf(c->sources[i], sizeof(c->sources[i]), "/run/drive.%d.%d/%s", (int)getpid(),
+		 c->number, key);
+	c->mounts[i].key = key;
+	c->mounts[i].mountpoint = mountpoint;
+	c->mounts[i].source = c->sources[i];
+}
+
+static bool is_mount(const char *path)
+{
+	struct statx a, b;
+
+	return statx(AT_FDCWD, path, 0, STATX_MNT_ID, &a) == 0 &&
+	       statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &b) == 0 && a.stx_mnt_id != b.stx_mnt_id;
+}
+
+static void make_mounts(struct copy *c)
+{
+	add_mount(c, "dev", "/dev");
+	make_dev(c->sources[c->mount_count - 1]);
+	add_mount(c, "pts", "/dev/pts");
+	make_fs("devpts", c->sources[c->mount_count - 1], "newinstance,ptmxmode=0666,mode=620");
+	add_mount(c, "run", "/run");
+	make_fs("tmpfs", c->sources[c->mount_count - 1], "mode=755");
+	add_mount(c, "sys", "/sys");
+	bind_to("/sys", c->sources[c->mount_count - 1]);
+	for (int i = 0; i < 3; i++) {
+		static const char *const more[] = {"/src", "/build", "/tmp"};
+
+		if (!is_mount(more[i]))
+			continue;
+		add_mount(c, more[i] + 1, more[i]);
+		bind_to(more[i], c->sources[c->mount_count - 1]);
+	}
+}
+
+void copy_prepare(struct copy *c, const char *base, int n)
+{
+	memset(c, 0, sizeof(*c));
+	c->out = -1;
+	c->number = n;
+	snprintf(c->dir, sizeof(c->dir), "/run/drive.%d.%d", (int)getpid(), n);
+	snprintf(c->root, sizeof(c->root), "/run/drive.%d.%d/root", (int)getpid(), n);
+	snprintf(c->cgroup, sizeof(c->cgroup), "%s/copy%d", base, n);
+	check(mkdir(c->dir, 0755), "mkdir", c->dir);
+	check(cgroup_create(c->cgroup), "create cgroup", c->cgroup);
+	bind_to("/", c->root);
+	make_mounts(c);
+}
+
+void copy_remove(struct copy *c)
+{
+	char cmd[256];
+
+	for (size_t i = 0; i < c->mount_count; i++)
+		umount2(c->sources[i], MNT_DETACH);
+	umount2(c->root, MNT_DETACH);
+	snprintf(cmd, sizeof(cmd), "rmdir %s/* %s", c->dir, c->dir);
+	if (system(cmd) != 0)
+		die("rmdir %s", c->dir);
+	c->out = fd_close(c->out);
+	check(cgroup_remove(c->cgroup), "remove cgroup", c->cgroup);
+}
+
+int copy_processes(const struct copy *c)
+{
+	pid_t pids[16];
+
+	return cgroup_pids(c->cgroup, pids, 16);
+}
+
+int copy_new_pipe(struct copy *c)
+{
+	struct stat st;
+	int p[2];
+
+	check(pipe2(p, O_CLOEXEC), "pipe", "");
+	check(fstat(p[0], &st), "stat", "pipe");
+	c->out = p[0];
+	fd_set_nonblock(c->out, true);
+	snprintf(c->out_key, sizeof(c->out_key), "pipe:[%lu]", (unsigned long)st.st_ino);
+	return p[1];
+}
+
+/* ------------------------------------------------------------------ inside */
+
+static void enter_root(const struct copy *c)
+{
+	char path[512];
+
+	check(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "make private", "/");
+	check(mount(c->root, c->root, NULL, MS_BIND, NULL), "bind", c->root);
+	for (size_t i = 0; i < c->mount_count; i++) {
+		snprintf(path, sizeof(path), "%s%s", c->root, c->mounts[i].mountpoint);
+		check(mount(c->sources[i], path, NULL, MS_BIND, NULL), "bind", path);
+	}
+	snprintf(path, sizeof(path), "%s/proc", c->root);
+	check(mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mount", path);
+	snprintf(path, sizeof(path), "%s/dev/shm", c->root);
+	check(mount("shm", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"), "mount", path);
+	check(chdir(c->root), "chdir", c->root);
+	check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root", c->root);
+	check(umount2(".", MNT_DETACH), "umount", ".");
+	check(chdir("/"), "chdir", "/");
+}
+
+static void null_stdio(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	close(null);
+}
+
+static void run_program(char **argv, int out)
+{
+	setsid();
+	null_stdio();
+	dup2(out, 1);
+	close_range(3, ~0u, 0);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+__attribute__((noreturn)) static void run_init(const struct copy *c, char **argv, int out)
+{
+	int status, result = 1;
+	pid_t main_pid, pid;
+
+	enter_root(c);
+	setsid();
+	main_pid = fork();
+	if (main_pid == 0)
+		run_program(argv, out);
+	null_stdio();
+	close_range(3, ~0u, 0);
+	while ((pid = wait(&status)) > 0 || errno == EINTR) {
+		if (pid == main_pid)
+			break;
+	}
+	result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	_exit(result);
+}
+
+static void write_file(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	check(file_write_at(AT_FDCWD, path, text), "write", path);
+}
+
+/* The child makes its namespaces itself: the user namespace first, so that it owns the others. */
+static void child(const struct copy *c, char **argv, int out, int ready, int go)
+{
+	int p[2];
+	char b;
+	pid_t init;
+
+	check(unshare(CLONE_NEWUSER), "unshare", "user");
+	check((int)write(ready, "x", 1), "write", "pipe");
+	check((int)read(go, &b, 1), "read", "pipe");
+	check(unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC), "unshare", "");
+	check(pipe2(p, O_CLOEXEC), "pipe", "");
+	init = fork();
+	if (init == 0)
+		run_init(c, argv, out);
+	check((int)write(ready, &init, sizeof(init)), "write", "pipe");
+	_exit(0);
+}
+
+void copy_start(struct copy *c, char **argv)
+{
+	int ready[2], go[2], pidfd, out = copy_new_pipe(c);
+	pid_t pid;
+	char b;
+
+	check(pipe2(ready, O_CLOEXEC), "pipe", "");
+	check(pipe2(go, O_CLOEXEC), "pipe", "");
+	pid = spawn_into(c->cgroup, &pidfd);
+	if (pid == 0)
+		child(c, argv, out, ready[1], go[0]);
+	check(pid, "start in", c->cgroup);
+	close(out);
+	check(fd_read_full(ready[0], &b, 1), "wait for", "child");
+	write_file(pid, "uid_map", "0 0 4294967295");
+	write_file(pid, "gid_map", "0 0 4294967295");
+	check((int)write(go[1], "x", 1), "write", "pipe");
+	check(fd_read_full(ready[0], &c->init, sizeof(c->init)), "wait for", "init");
+	waitpid(pid, NULL, 0);
+	close(pidfd);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
