@@ -195,12 +195,13 @@ size_t chan_queued(const struct chan *c)
 /* 1 = a complete frame is at the head; 0 = not yet; -EPROTO. */
 static int frame_waits(const struct chan *c)
 {
-	const uint8_t *p = c->in.p + c->in.head;
 	size_t have = buf_len(&c->in);
+	const uint8_t *p;
 	uint32_t len;
 
 	if (have < CHAN_HEADER)
 		return 0;
+	p = c->in.p + c->in.head;
 	len = get32(p);
 	if (len > c->max_body || get16(p + 6) & ~CHAN_FLAG_FD)
 		return -EPROTO;
