@@ -19,7 +19,11 @@ int fail_point(const char *name);
 #ifdef MOSIX_FAILPOINTS
 #define FAIL_POINT(name) fail_point(name)
 #else
-#define FAIL_POINT(name) 0
+static inline int fail_none(void)
+{
+	return 0;
+}
+#define FAIL_POINT(name) fail_none()
 #endif
 
 #endif
