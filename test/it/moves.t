@@ -61,7 +61,7 @@ output_is_right() {
 	assert_eq "$(lab sh n1 cat /home/alice/work/moves/rc)" 143 "exit status after SIGTERM"
 	rounds=$(lab sh n1 sh -c 'grep -c "^round" /home/alice/work/moves/out')
 	assert_between "$rounds" 20 1000000 "rounds done"
-	lab sh -u alice n1 bash -c "cd work/moves.ref && ../../payload/allsorts $rounds | grep ^round | cmp - ../moves/out"
+	lab sh -u alice n1 bash -c "cd work/moves.ref && ../../payload/allsorts $rounds | grep ^round | cmp - ../moves/out && cmp allsorts.log ../moves/allsorts.log"
 }
 
 try_or_end "payload programs are built" prepare

@@ -31,7 +31,7 @@ payload() { payload_install; }
 try_or_end "payload programs are built" payload
 
 try "threads, shared memory, timers, signals, an unlinked open file" \
-	round_trip allsorts 60 '/home/alice/payload/allsorts 300' out err
+	round_trip allsorts 60 '/home/alice/payload/allsorts 300' out err allsorts.log
 
 try "a shell script with children and pipes" \
 	round_trip tree 120 '/home/alice/payload/tree.sh 60' out err
