@@ -162,6 +162,7 @@ static int send_request(struct destination *d, CriuOpts *opts)
 	InheritFd inherit[ENGINE_INHERIT_MAX];
 	InheritFd *list[ENGINE_INHERIT_MAX];
 	CriuReq req = CRIU_REQ__INIT;
+	int r;
 
 	for (size_t i = 0; i < d->inherit_count; i++) {
 		inherit_fd__init(&inherit[i]);
@@ -173,7 +174,10 @@ static int send_request(struct destination *d, CriuOpts *opts)
 	opts->n_inherit_fd = d->inherit_count;
 	req.type = CRIU_REQ_TYPE__RESTORE;
 	req.opts = opts;
-	return criu_request(d->criu, &req);
+	r = criu_request(d->criu, &req);
+	opts->inherit_fd = NULL;
+	opts->n_inherit_fd = 0;
+	return r;
 }
 
 static int request_restore(struct destination *d)

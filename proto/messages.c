@@ -22,6 +22,9 @@
 /* Daemons' messages to local processes need no beginning: those have connected to it. */
 #define LOCAL (TO_USER | TO_GUEST | TO_MFS | LINK)
 
+/* Everywhere where frames of a job link pass. */
+#define LINKS (LINK | FROM_USER | TO_USER | FROM_GUEST | TO_GUEST)
+
 /* Most messages: numbers and a sentence. */
 #define SMALL (64 * KIB)
 /* Lists of all jobs or guests, or a JobSpec without argv and environment. */
@@ -74,8 +77,7 @@ static const struct message_info table[] = {
 	ROW(MOVE_PROGRESS,  D(move_progress),     SMALL,          0,          PEER | FROM_GUEST),
 	ROW(MOVE_BULK,      D(move_ref),          SMALL,          0,          TO_GUEST),
 
-	ROW(LINK,           RAW,                  LINK_FRAME_MAX, 0,          PEER | LINK | FROM_USER |
-									      TO_USER | FROM_GUEST | TO_GUEST),
+	ROW(LINK,           RAW,                  LINK_FRAME_MAX, 0,          PEER | LINKS),
 	ROW(LINK_UP,        D(link_up),           SMALL,          0,          TO_USER | TO_GUEST),
 	ROW(LINK_DOWN,      D(guest_ref),         SMALL,          0,          TO_USER | TO_GUEST),
 

@@ -87,7 +87,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < count; i++)
 		for (int k = 0; k < n; k++)
 			times[k][i] = run_once(commands[k]);
-	printf("%8s %8s %8s  command (milliseconds, %d runs in turns)\n", "median", "p10", "p90", count);
+	printf("%8s %8s %8s  command (milliseconds, %d runs in turns)\n", "median", "p10", "p90",
+	       count);
 	for (int k = 0; k < n; k++)
 		report(times[k], count, commands[k]);
 	return 0;

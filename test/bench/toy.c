@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A job for measuring moves: fills MIB of memory with known contents, then writes the monotonic time
- * to FILE each millisecond (16-byte records: round, nanoseconds), rewriting a page each time.
+ * A job for measuring moves: fills MIB of memory with known contents, then writes the monotonic
+ * time to FILE each millisecond (16-byte records: round, nanoseconds), rewriting a page each time.
  * On SIGTERM checks all memory and prints the longest gap between two records in microseconds.
  * usage: toy MIB
  */

@@ -11,7 +11,7 @@ job_base=/home/$job_user
 payload_install() {
 	local f
 	lab sh -u "$job_user" n1 mkdir -p payload work
-	for f in "$test_dir"/../payload/*; do
+	for f in "${test_dir:?}"/../payload/*; do
 		lab push n1 "$f" "$job_base/payload/${f##*/}"
 	done
 	lab sh n1 chown -R "$job_user:" "$job_base/payload"

@@ -188,7 +188,8 @@ int main(int argc, char **argv)
 {
 	uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 100;
 	char scratch[256];
-	struct shared *sh = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *sh =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct sigaction rt = {.sa_sigaction = on_rt, .sa_flags = SA_SIGINFO | SA_RESTART};
 	struct sigaction al = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 	struct itimerval it = {{0, 7000}, {0, 7000}};
@@ -230,11 +231,11 @@ int main(int argc, char **argv)
 		uint64_t x = mix(n + 1), y = 0, one = 1;
 
 		threads_round(n + 1);
-		if (write(req[1], &x, sizeof(x)) != sizeof(x) || read(ans[0], &y, sizeof(y)) != sizeof(y) ||
-		    x != y)
+		if (write(req[1], &x, sizeof(x)) != sizeof(x) ||
+		    read(ans[0], &y, sizeof(y)) != sizeof(y) || x != y)
 			fail("the child's answer");
-		if (write(sv[0], &x, sizeof(x)) != sizeof(x) || read(sv[1], &y, sizeof(y)) != sizeof(y) ||
-		    x != y)
+		if (write(sv[0], &x, sizeof(x)) != sizeof(x) ||
+		    read(sv[1], &y, sizeof(y)) != sizeof(y) || x != y)
 			fail("socketpair");
 		if (write(efd, &one, sizeof(one)) != sizeof(one))
 			fail("eventfd");

@@ -29,6 +29,7 @@ for ((i = 1; i <= rounds; i++)); do
 	[ $((i % 10)) = 0 ] && kill -USR1 $$
 	echo "$i $sq $sum $words $rc"
 done
+# shellcheck disable=SC1083,SC2093  # closes the descriptor whose number is in W[1]
 exec {W[1]}>&-
 wait "$W_PID"
 echo "end $?"
