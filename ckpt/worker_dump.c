@@ -26,7 +26,7 @@
 #define CRIU_TIMEOUT_S 60
 #define CRIU_END_MS 60000
 #define PROGRESS_STEP (32u << 20)
-#define SOCKET_BUFFER (4 << 20)
+#define LOOK_MS 5 /* how often new pages are looked for */
 
 enum phase {
 	CONNECTING, /* TCP */
@@ -48,6 +48,7 @@ struct source {
 	struct xfer_sender *tx;
 	enum phase phase;
 	uint64_t told; /* bytes of the last progress event */
+	int idle_ms;   /* since something last went on */
 	short net_events;
 	struct err err;
 };
@@ -112,6 +113,8 @@ static int request_dump(struct source *s)
 	return r;
 }
 
+static int send_more(struct source *s);
+
 static int on_post_dump(struct source *s)
 {
 	int r;
@@ -122,7 +125,10 @@ static int on_post_dump(struct source *s)
 	if (r < 0)
 		return err_sys(&s->err, r, "Cannot freeze the job again after saving it");
 	s->dumped = true;
-	return s->tx ? xfer_sender_finish(s->tx) : 0;
+	if (s->phase != SENDING)
+		return 0;
+	r = xfer_sender_finish(s->tx);
+	return r < 0 ? err_sys(&s->err, r, "Cannot read the job's images") : send_more(s);
 }
 
 static int on_notify(struct source *s, const char *script)
@@ -254,10 +260,11 @@ static int shake(struct source *s)
 	if (r < 0)
 		return err_sys(&s->err, r, "The image connection to %s broke", s->cmd->address);
 	s->phase = SENDING;
+	s->net_events = POLLIN;
 	r = queue_extra(s);
 	if (r == 0 && s->dumped)
 		r = xfer_sender_finish(s->tx);
-	return r;
+	return r < 0 ? r : send_more(s);
 }
 
 static int tell_progress(struct source *s)
@@ -317,7 +324,7 @@ static int on_net(struct source *s)
 		if (r > 0)
 			return hold(s);
 	}
-	return s->phase == SENDING ? send_more(s) : 0;
+	return s->phase == SENDING && xfer_sender_wants_write(s->tx) ? send_more(s) : 0;
 }
 
 /* ------------------------------------------------------------------ the end */
@@ -393,28 +400,48 @@ static int on_guest(struct source *s)
 
 /* ------------------------------------------------------------------ the loop */
 
-enum { POLL_GUEST, POLL_CRIU, POLL_NET, POLL_PAGES, POLL_COUNT };
+enum { POLL_GUEST, POLL_CRIU, POLL_NET, POLL_COUNT };
+
+/* While criu writes pages there is no event that says so. */
+static bool must_look(const struct source *s)
+{
+	return s->phase == SENDING && !s->dumped && !xfer_sender_wants_write(s->tx);
+}
 
 static int wait_for(struct source *s, struct pollfd *p)
 {
-	bool pages = s->phase == SENDING && !xfer_sender_wants_write(s->tx);
+	int timeout = s->phase == HELD ? -1 : must_look(s) ? LOOK_MS : WORKER_STALL_MS;
 	int net = s->net ? stream_fd(s->net) : s->connecting;
 	int r;
 
 	p[POLL_GUEST] = (struct pollfd){chan_fd(s->w->chan), chan_events(s->w->chan), 0};
 	p[POLL_CRIU] = (struct pollfd){s->criu_gone ? -1 : criu_fd(s->criu), POLLIN, 0};
 	p[POLL_NET] = (struct pollfd){s->net_events ? net : -1, s->net_events, 0};
-	p[POLL_PAGES] = (struct pollfd){pages ? xfer_sender_watch_fd(s->tx) : -1, POLLIN, 0};
 	do
-		r = poll(p, POLL_COUNT, s->phase == HELD ? -1 : WORKER_STALL_MS);
+		r = poll(p, POLL_COUNT, timeout);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return -errno;
-	if (r == 0)
+	s->idle_ms = r ? 0 : s->idle_ms + timeout;
+	if (s->idle_ms >= WORKER_STALL_MS)
 		return err_set(&s->err, -ETIMEDOUT,
 			       "Nothing went on for %d seconds while the job was sent to %s.",
 			       WORKER_STALL_MS / 1000, s->cmd->address);
 	return 0;
+}
+
+static int look_for_pages(struct source *s)
+{
+	uint64_t before = xfer_sender_bytes(s->tx);
+	int r;
+
+	r = xfer_sender_look(s->tx);
+	if (r < 0)
+		return err_sys(&s->err, r, "Cannot read the job's images");
+	r = send_more(s);
+	if (xfer_sender_bytes(s->tx) != before)
+		s->idle_ms = 0;
+	return r;
 }
 
 /* Negative: the move has failed, for the reason in s->err. 1: it is over, in good order. */
@@ -430,17 +457,15 @@ static int step(struct source *s)
 	if (r > 0)
 		return r;
 	r = wait_for(s, p);
-	if (r < 0)
-		return r;
-	if (p[POLL_GUEST].revents)
+	if (r == 0 && p[POLL_GUEST].revents)
 		chan_process(s->w->chan); /* what broke shows behind the last frame */
-	if (p[POLL_CRIU].revents) {
+	if (r == 0 && p[POLL_CRIU].revents)
 		r = on_criu(s);
-		if (r < 0)
-			return r;
-	}
-	/* Also when criu has written more or finished. */
-	return s->phase == HELD ? 0 : p[POLL_NET].revents || s->phase == SENDING ? on_net(s) : 0;
+	if (r == 0 && p[POLL_NET].revents)
+		r = on_net(s);
+	if (r == 0 && must_look(s))
+		r = look_for_pages(s);
+	return r;
 }
 
 static int check_command(const Worker__Dump *d)

@@ -60,8 +60,8 @@ int xfer_sender_new(struct xfer_sender **ret, struct stream *s, int dir);
 struct xfer_sender *xfer_sender_free(struct xfer_sender *x);
 /* Queues STATE or EXTRA; the data is copied. */
 int xfer_sender_blob(struct xfer_sender *x, enum xfer_kind kind, const void *data, size_t len);
-/* Becomes readable when there are new pages to pump. */
-int xfer_sender_watch_fd(const struct xfer_sender *x);
+/* Looks for page images that criu has begun; to be called now and then while it works. */
+int xfer_sender_look(struct xfer_sender *x);
 /* criu has finished: every file goes out, then DONE. */
 int xfer_sender_finish(struct xfer_sender *x);
 /* Writes as much as goes: 1 = everything incl. DONE is written; 0 = not yet; or negative. */

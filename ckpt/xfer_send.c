@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #define OUT_SIZE (256u << 10) /* a multiple of a TLS record */
+#define SMALL_MAX 4096        /* with less room than this a buffer leaves */
 #define PUNCH_STEP (4u << 20)
 
 struct file {
@@ -37,7 +37,6 @@ struct blob {
 struct xfer_sender {
 	struct stream *s;
 	int dir;
-	int watch; /* inotify */
 	bool finishing, done_queued;
 	struct blob *blobs;
 	struct file *files;
@@ -50,19 +49,6 @@ struct xfer_sender {
 	size_t in_len;
 };
 
-static int watch_dir(int dir)
-{
-	_cleanup_fd_ int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	char path[32];
-
-	if (fd < 0)
-		return -errno;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	if (inotify_add_watch(fd, path, IN_CREATE | IN_MODIFY) < 0)
-		return -errno;
-	return steal_fd(&fd);
-}
-
 int xfer_sender_new(struct xfer_sender **ret, struct stream *s, int dir)
 {
 	struct xfer_sender *x = calloc(1, sizeof(*x));
@@ -73,12 +59,9 @@ int xfer_sender_new(struct xfer_sender **ret, struct stream *s, int dir)
 	x->dir = dir;
 	x->out_size = OUT_SIZE;
 	x->out = malloc(x->out_size);
-	x->watch = watch_dir(dir);
-	if (!x->out || x->watch < 0) {
-		int r = x->out ? x->watch : -ENOMEM;
-
-		xfer_sender_free(x);
-		return r;
+	if (!x->out) {
+		free(x);
+		return -ENOMEM;
 	}
 	*ret = x;
 	return 0;
@@ -101,7 +84,6 @@ struct xfer_sender *xfer_sender_free(struct xfer_sender *x)
 		x->blobs = b->next;
 		free(b);
 	}
-	fd_close(x->watch);
 	free(x->files);
 	free(x->out);
 	free(x);
@@ -125,11 +107,6 @@ int xfer_sender_blob(struct xfer_sender *x, enum xfer_kind kind, const void *dat
 		p = &(*p)->next;
 	*p = b;
 	return 0;
-}
-
-int xfer_sender_watch_fd(const struct xfer_sender *x)
-{
-	return x->watch;
 }
 
 uint64_t xfer_sender_bytes(const struct xfer_sender *x)
@@ -173,61 +150,46 @@ static int add_file(struct xfer_sender *x, const char *name)
 
 static bool grows(const char *name)
 {
-	return strncmp(name, "pages-", 6) == 0 && images_name_ok(name);
+	return strncmp(name, "pages-", 6) == 0;
 }
 
-/* New page images show up as events; that others grew needs no more than having woken up. */
-static int take_events(struct xfer_sender *x)
+static int add_growing(void *arg, const char *name)
 {
-	_Alignas(struct inotify_event) char buf[8192];
-	ssize_t n;
-	int r;
-
-	while ((n = read(x->watch, buf, sizeof(buf))) > 0) {
-		for (char *p = buf; p < buf + n;) {
-			struct inotify_event *ev = (struct inotify_event *)p;
-
-			p += sizeof(*ev) + ev->len;
-			if (!(ev->mask & IN_CREATE) || !ev->len || !grows(ev->name) ||
-			    known(x, ev->name))
-				continue;
-			r = add_file(x, ev->name);
-			if (r < 0)
-				return r;
-		}
-	}
-	return n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+	return grows(name) && !known(arg, name) ? add_file(arg, name) : 0;
 }
 
 static int add_rest(void *arg, const char *name)
 {
-	struct xfer_sender *x = arg;
-
 	/* Those that are known already are page images, and few. */
-	return strncmp(name, "pages-", 6) == 0 && known(x, name) ? 0 : add_file(x, name);
+	return grows(name) && known(arg, name) ? 0 : add_file(arg, name);
+}
+
+int xfer_sender_look(struct xfer_sender *x)
+{
+	return x->finishing ? 0 : images_each(x->dir, add_growing, x);
 }
 
 int xfer_sender_finish(struct xfer_sender *x)
 {
-	int r;
-
-	r = take_events(x);
-	if (r < 0)
-		return r;
-	x->watch = fd_close(x->watch);
 	x->finishing = true;
 	return images_each(x->dir, add_rest, x);
 }
 
 /* ------------------------------------------------------------------ frames */
 
+/* Frames are made one behind the other in x->out: small ones leave together. Their body is there
+ * already, behind the space of the header. */
+static uint8_t *body(struct xfer_sender *x)
+{
+	return x->out + x->out_len + XFER_HEADER;
+}
+
 static void put_frame(struct xfer_sender *x, enum xfer_kind kind, uint32_t id, size_t len)
 {
 	struct xfer_head h = {.kind = kind, .id = id, .len = (uint32_t)len};
 
-	xfer_head_pack(&h, x->out);
-	x->out_len = XFER_HEADER + len;
-	x->out_pos = 0;
+	xfer_head_pack(&h, x->out + x->out_len);
+	x->out_len += XFER_HEADER + len;
 }
 
 static void put_pair(struct xfer_sender *x, enum xfer_kind kind, uint32_t id, uint64_t a,
@@ -235,15 +197,15 @@ static void put_pair(struct xfer_sender *x, enum xfer_kind kind, uint32_t id, ui
 {
 	a = htole64(a);
 	b = htole64(b);
-	memcpy(x->out + XFER_HEADER, &a, sizeof(a));
-	memcpy(x->out + XFER_HEADER + 8, &b, sizeof(b));
+	memcpy(body(x), &a, sizeof(a));
+	memcpy(body(x) + 8, &b, sizeof(b));
 	put_frame(x, kind, id, 16);
 }
 
 static int next_blob(struct xfer_sender *x)
 {
 	struct blob *b = x->blobs;
-	size_t need = XFER_HEADER + b->len;
+	size_t need = x->out_len + XFER_HEADER + b->len;
 
 	if (need > x->out_size) {
 		uint8_t *p = realloc(x->out, need);
@@ -253,7 +215,7 @@ static int next_blob(struct xfer_sender *x)
 		x->out = p;
 		x->out_size = need;
 	}
-	memcpy(x->out + XFER_HEADER, b->data, b->len);
+	memcpy(body(x), b->data, b->len);
 	put_frame(x, b->kind, 0, b->len);
 	x->blobs = b->next;
 	free(b);
@@ -271,7 +233,7 @@ static int announce(struct xfer_sender *x, uint32_t id)
 	f->hash = XXH3_createState();
 	if (!f->hash || XXH3_64bits_reset(f->hash) != XXH_OK)
 		return -ENOMEM;
-	memcpy(x->out + XFER_HEADER, f->name, len);
+	memcpy(body(x), f->name, len);
 	put_frame(x, XFER_FILE, id, len);
 	f->announced = true;
 	return 1;
@@ -291,13 +253,14 @@ static void punch(struct file *f)
 static int next_data(struct xfer_sender *x, uint32_t id)
 {
 	struct file *f = &x->files[id];
+	size_t room = OUT_SIZE - x->out_len - XFER_HEADER;
 	ssize_t n;
 
-	n = pread(f->fd, x->out + XFER_HEADER, OUT_SIZE - XFER_HEADER, (off_t)f->sent);
+	n = pread(f->fd, body(x), room, (off_t)f->sent);
 	if (n < 0)
 		return -errno;
 	if (n > 0) {
-		XXH3_64bits_update(f->hash, x->out + XFER_HEADER, (size_t)n);
+		XXH3_64bits_update(f->hash, body(x), (size_t)n);
 		f->sent += (uint64_t)n;
 		x->bytes += (uint64_t)n;
 		punch(f);
@@ -312,7 +275,7 @@ static int next_data(struct xfer_sender *x, uint32_t id)
 	return 1;
 }
 
-/* 1 = a frame is in x->out; 0 = nothing to send now. */
+/* 1 = a frame was added to x->out; 0 = nothing to send now. */
 static int next_frame(struct xfer_sender *x)
 {
 	int r;
@@ -340,21 +303,29 @@ bool xfer_sender_wants_write(const struct xfer_sender *x)
 	return x->out_pos < x->out_len;
 }
 
+static int fill(struct xfer_sender *x)
+{
+	int r;
+
+	x->out_pos = x->out_len = 0;
+	do
+		r = next_frame(x);
+	while (r > 0 && x->out_len + SMALL_MAX < OUT_SIZE);
+	return r < 0 ? r : 0;
+}
+
 int xfer_sender_pump(struct xfer_sender *x)
 {
 	ssize_t n;
 	int r;
 
-	if (x->watch >= 0) {
-		r = take_events(x);
-		if (r < 0)
-			return r;
-	}
 	for (;;) {
 		if (x->out_pos == x->out_len) {
-			r = next_frame(x);
-			if (r <= 0)
-				return r < 0 ? r : x->done_queued;
+			r = fill(x);
+			if (r < 0)
+				return r;
+			if (!x->out_len)
+				return x->done_queued;
 		}
 		n = stream_write(x->s, x->out + x->out_pos, x->out_len - x->out_pos);
 		if (n == -EAGAIN)

@@ -205,16 +205,15 @@ static void run_program(char **argv, int out)
 	_exit(127);
 }
 
-__attribute__((noreturn)) static void run_init(const struct copy *c, char **argv, int out)
+int copy_init_main(char **argv)
 {
-	int status, result = 1;
+	int status, result = 1, out = atoi(argv[0]);
 	pid_t main_pid, pid;
 
-	enter_root(c);
 	setsid();
 	main_pid = fork();
 	if (main_pid == 0)
-		run_program(argv, out);
+		run_program(argv + 1, out);
 	null_stdio();
 	close_range(3, ~0u, 0);
 	while ((pid = wait(&status)) > 0 || errno == EINTR) {
@@ -222,7 +221,24 @@ __attribute__((noreturn)) static void run_init(const struct copy *c, char **argv
 			break;
 	}
 	result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	_exit(result);
+	return result;
+}
+
+/* Starts itself anew, so that nothing of it is mapped from a mount outside. */
+__attribute__((noreturn)) static void run_init(const struct copy *c, char **argv, int out)
+{
+	char self[256], number[16], *args[64] = {self, (char *)(uintptr_t)"--init", number};
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	check((int)n, "readlink", "/proc/self/exe");
+	self[n] = '\0';
+	snprintf(number, sizeof(number), "%d", out);
+	for (int i = 0; argv[i] && i < 60; i++)
+		args[i + 3] = argv[i];
+	enter_root(c);
+	fd_set_cloexec(out, false);
+	execv(self, args);
+	die("exec %s", self);
 }
 
 static void write_file(pid_t pid, const char *name, const char *text)

@@ -29,6 +29,8 @@ struct copy {
 void copy_prepare(struct copy *c, const char *base, int n);
 /* Starts @argv in it, as a child of an init of its own. */
 void copy_start(struct copy *c, char **argv);
+/* The init inside: DESCRIPTOR PROGRAM [ARG...]. */
+int copy_init_main(char **argv);
 /* A new pipe for a restore; returns the write end. */
 int copy_new_pipe(struct copy *c);
 /* Removes what copy_prepare() made; the processes must have ended. */

@@ -3,15 +3,17 @@
  * Plays the guests of both nodes and the arbiter, on one node: moves a job to and fro through the
  * real engine, over TLS on the loopback, and says what happened.
  *
- * usage: ckpt-drive [-n MOVES] [-a] [-w MS] [-f POINT] [-c] [-v] -- PROGRAM [ARG...]
+ * usage: ckpt-drive [-n MOVES] [-a] [-w MS] [-f POINT] [-c] [-x] [-v] -- PROGRAM [ARG...]
  *	-n  so many moves (1); -w  pause between two
  *	-a  every other one is aborted when both have voted
  *	-f  fail point (ckpt/NAME) at which the worker kills itself in every move
+ *	-x  moves it even if the check before says that it cannot move
  *	-c  with -f: criu is killed there, and the worker goes on
  *
  * The program's standard output is passed on. Exit status: the program's, or 99 when something
  * was not as it must be: both copies or none, a tree that was not intact.
  */
+#include "ckpt/movable.h"
 #include "common/cgroup.h"
 #include "common/fail.h"
 #include "common/fd.h"
@@ -40,7 +42,7 @@
 
 struct options {
 	int moves, pause_ms;
-	bool aborts, kill_criu, verbose;
+	bool aborts, kill_criu, verbose, force;
 	const char *point;
 };
 
@@ -370,6 +372,25 @@ static void take_back(struct move *m)
 	m->thawed = now_ms();
 }
 
+/* Says what stands against a move; the caller may try it all the same. */
+static bool look(const struct copy *c)
+{
+	struct movable why = {0};
+	struct stat st;
+	bool movable;
+	double start = now_ms();
+
+	if (fstat(c->out, &st) < 0 || movable_check(&why, c->init, c->cgroup, &st.st_ino, 1) < 0)
+		wrong("movable_check");
+	if (opt.verbose)
+		fprintf(stderr, "drive: looked for %.2f ms\n", now_ms() - start);
+	for (size_t i = 0; i < why.count; i++)
+		fprintf(stderr, "drive: cannot move: %s\n", why.reasons[i]);
+	movable = why.count == 0;
+	movable_done(&why);
+	return movable;
+}
+
 /* True when the job is at @to. */
 static bool move(struct copy *from, struct copy *to, int number)
 {
@@ -409,7 +430,7 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+n:w:af:cv")) != -1) {
+	while ((c = getopt(argc, argv, "+n:w:af:cvx")) != -1) {
 		switch (c) {
 		case 'n':
 			opt.moves = atoi(optarg);
@@ -425,6 +446,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'c':
 			opt.kill_criu = true;
+			break;
+		case 'x':
+			opt.force = true;
 			break;
 		case 'v':
 			opt.verbose = true;
@@ -473,11 +497,15 @@ int main(int argc, char **argv)
 	struct copy copies[2], *here = &copies[0], *there = &copies[1];
 	int status, n = 0;
 
+	if (argc > 3 && strcmp(argv[1], "--init") == 0)
+		return copy_init_main(argv + 2);
 	parse(argc, argv);
 	set_up();
 	copy_prepare(here, base, n++);
 	copy_start(here, argv + optind);
 	for (int i = 0; i < opt.moves && run_for(here, opt.pause_ms ? opt.pause_ms : 50); i++) {
+		if (!look(here) && !opt.force)
+			continue;
 		copy_prepare(there, base, n++);
 		if (move(here, there, i)) {
 			struct copy *t = here;
