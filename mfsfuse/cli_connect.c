@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making a connection: socket, preamble, TLS, HELLO; and, if the server has lost our session,
+ * opening again what was open there.
+ */
+#include "mfsfuse/cli_connect.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/preamble.h"
+#include "mfsfuse/net.h"
+
+#define CONNECT_MS 2000
+#define REPLY_MS 5000
+
+static int tcp_connect(const struct sockaddr_in *a)
+{
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = {.events = POLLOUT};
+	int err = 0, r;
+	socklen_t len = sizeof(err);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)a, sizeof(*a)) < 0) {
+		if (errno != EINPROGRESS)
+			return -errno;
+		p.fd = fd;
+		do
+			r = poll(&p, 1, CONNECT_MS);
+		while (r < 0 && errno == EINTR);
+		if (r <= 0)
+			return r < 0 ? -errno : -ETIMEDOUT;
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+			return -errno;
+		if (err)
+			return -err;
+	}
+	net_tune(fd);
+	return steal_fd(&fd);
+}
+
+static int send_preamble(int fd)
+{
+	const struct preamble p = {.kind = PREAMBLE_MFS};
+	uint8_t buf[PREAMBLE_SIZE];
+
+	preamble_pack(&p, buf);
+	/* The socket is new and has room for it. */
+	return send(fd, buf, sizeof(buf), MSG_NOSIGNAL) == (ssize_t)sizeof(buf) ? 0 : -EIO;
+}
+
+static int open_stream(const struct sockaddr_in *addr, bool self, struct stream **ret)
+{
+	uint8_t key[KEY_SIZE];
+	int fd, r;
+
+	if (self) {
+		fd = unix_connect(cli.server_sock);
+		return fd < 0 ? fd : stream_new_plain(ret, fd);
+	}
+	fd = tcp_connect(addr);
+	if (fd < 0)
+		return fd;
+	r = send_preamble(fd);
+	if (r == 0 && !cli.plain && !peers_key(key))
+		r = -ENOKEY;
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	r = cli.plain ? stream_new_plain(ret, fd) : stream_new_tls(ret, fd, false, "mfs", key);
+	explicit_bzero(key, sizeof(key));
+	return r;
+}
+
+/* ------------------------------------------------------------------ before it is up */
+
+/* A call of our own while nobody else uses the stream. The reply's body (at most @room bytes) goes
+ * to @body. 0, or a negative errno when the connection is broken; the server's answer in @ret. */
+static int call_sync(struct stream *s, struct mfs_hdr *h, const struct mfs_out *out,
+		     struct mfs_hdr *ret, uint8_t *body, size_t room)
+{
+	uint8_t buf[MFS_HDR_SIZE];
+	int r;
+
+	h->len = (uint32_t)out->len;
+	mfs_hdr_pack(h, buf);
+	r = stream_write_full(s, buf, sizeof(buf), REPLY_MS);
+	if (r == 0 && out->len)
+		r = stream_write_full(s, out->buf, out->len, REPLY_MS);
+	if (r == 0)
+		r = stream_read_full(s, buf, sizeof(buf), REPLY_MS);
+	if (r == 0)
+		r = mfs_hdr_unpack(buf, ret);
+	if (r == 0 && (ret->xid != h->xid || ret->len > room))
+		r = -EPROTO;
+	if (r == 0 && ret->len)
+		r = stream_read_full(s, body, ret->len, REPLY_MS);
+	return r;
+}
+
+static int hello(struct peer *p, struct stream *s)
+{
+	struct mfs_hello h = {
+		.version_min = MFS_VERSION_MIN,
+		.version_max = MFS_VERSION_MAX,
+		.epoch = p->epoch,
+		.node = cli.self,
+	};
+	struct mfs_hdr hdr = {.op = MFS_OP_HELLO}, reply;
+	uint8_t buf[256], body[256];
+	struct mfs_out out = {.buf = buf, .cap = sizeof(buf)};
+	struct mfs_in in = {.buf = body};
+	int r;
+
+	memcpy(h.session, p->session, sizeof(h.session));
+	mfs_put_hello(&out, &h);
+	r = call_sync(s, &hdr, &out, &reply, body, sizeof(body));
+	if (r < 0)
+		return r;
+	if (reply.err)
+		return -(int)reply.err;
+	in.len = reply.len;
+	mfs_get_hello(&in, &h);
+	if (in.bad)
+		return -EPROTO;
+	if (!h.resumed || h.epoch != p->epoch)
+		p->reopen = true;
+	p->epoch = h.epoch;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ files again */
+
+struct again {
+	uint64_t id;
+	int flags;
+	struct mfs_fh fh;
+};
+
+static size_t list_files(struct peer *p, struct again **ret)
+{
+	struct file *f, *next;
+	size_t n = 0;
+
+	pthread_mutex_lock(&p->lock);
+	*ret = calloc(HASH_COUNT(p->files) + 1, sizeof(**ret));
+	HASH_ITER (hh, p->files, f, next) {
+		if (*ret)
+			(*ret)[n++] = (struct again){f->id, f->flags, f->inode->fh};
+	}
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+static void set_error(struct peer *p, uint64_t id, int err)
+{
+	struct file *f = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	HASH_FIND(hh, p->files, &id, sizeof(id), f);
+	if (f)
+		f->err = err;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int open_again(struct peer *p, struct stream *s)
+{
+	_cleanup_free_ struct again *list = NULL;
+	size_t n = list_files(p, &list), lost = 0;
+	const struct mfs_out none = {.len = 0};
+	uint8_t body[256];
+
+	for (size_t i = 0; i < n; i++) {
+		struct mfs_hdr reply, h = {
+					      .op = MFS_OP_REOPEN,
+					      .xid = UINT64_MAX - i,
+					      .node = list[i].fh,
+					      .file = list[i].id,
+					      .a = (uint64_t)list[i].flags,
+				      };
+		int r = call_sync(s, &h, &none, &reply, body, sizeof(body));
+
+		if (r < 0)
+			return r;
+		if (reply.err == EEXIST)
+			reply.err = 0; /* the connection broke in the middle of this */
+		lost += reply.err != 0;
+		set_error(p, list[i].id, reply.err ? ESTALE : 0);
+	}
+	if (n)
+		log_info("node %u: %zu files opened again, %zu lost", p->number, n - lost, lost);
+	return 0;
+}
+
+int peer_connect(struct peer *p, struct stream **ret)
+{
+	_cleanup_(stream_freep) struct stream *s = NULL;
+	struct sockaddr_in addr;
+	bool self;
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	addr = p->addr;
+	self = p->self;
+	pthread_mutex_unlock(&p->lock);
+	r = open_stream(&addr, self, &s);
+	if (r == 0)
+		r = stream_handshake_full(s, REPLY_MS);
+	if (r == 0)
+		r = hello(p, s);
+	if (r == 0 && p->reopen)
+		r = open_again(p, s);
+	if (r < 0)
+		return r;
+	p->reopen = false;
+	*ret = steal_ptr(s);
+	return 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inodes that the kernel knows. One inode of a server is one inode here, whatever its names.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "common/cleanup.h"
+#include "mfsfuse/cli.h"
+
+/* Programs read and write in pieces of this size: each read asks the server whether the file is
+ * still the same, so larger ones are better. Database libraries take it as their page size. */
+#define BLKSIZE 65536
+
+struct inode_key {
+	struct peer *peer;
+	struct mfs_fh fh;
+};
+
+static_assert(offsetof(struct inode, fh) == offsetof(struct inode, peer) + sizeof(struct peer *),
+	      "peer and fh are one key");
+#define KEY_LEN (sizeof(struct peer *) + sizeof(struct mfs_fh))
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct inode *by_id, *by_key;
+static uint64_t last_id = CLI_INO_FIRST;
+
+/* Stands for the root and for the names in it: neither peer nor handle. */
+static struct inode root = {.id = FUSE_ROOT_ID, .refs = 1, .nlookup = 1};
+
+/* ------------------------------------------------------------------ life */
+
+static void table_remove(struct inode *i)
+{
+	HASH_DELETE(by_id, by_id, i);
+	HASH_DELETE(by_key, by_key, i);
+}
+
+static bool table_add(struct inode *i)
+{
+	HASH_ADD(by_id, by_id, id, sizeof(i->id), i);
+	if (!i->by_id.tbl)
+		return false;
+	HASH_ADD_KEYPTR(by_key, by_key, &i->peer, KEY_LEN, i);
+	if (i->by_key.tbl)
+		return true;
+	HASH_DELETE(by_id, by_id, i);
+	return false;
+}
+
+static struct inode *find_id(fuse_ino_t id)
+{
+	struct inode *i = NULL;
+	uint64_t key = id;
+
+	if (id == FUSE_ROOT_ID || (id >= CLI_INO_LINK && id < CLI_INO_FIRST))
+		return &root;
+	HASH_FIND(by_id, by_id, &key, sizeof(key), i);
+	return i;
+}
+
+static struct inode *find_key(struct peer *p, const struct mfs_fh *fh)
+{
+	const struct inode_key key = {.peer = p, .fh = *fh};
+	struct inode *i = NULL;
+
+	HASH_FIND(by_key, by_key, &key, KEY_LEN, i);
+	return i;
+}
+
+static struct inode *inode_new(struct peer *p, const struct mfs_fh *fh)
+{
+	struct inode *i = calloc(1, sizeof(*i));
+
+	if (!i)
+		return NULL;
+	i->peer = p;
+	i->fh = *fh;
+	i->id = fh->kind == MFS_FH_ROOT ? CLI_INO_PEER + p->number : ++last_id;
+	if (table_add(i))
+		return i;
+	free(i);
+	return NULL;
+}
+
+static void forget_pins(struct inode *i)
+{
+	struct call *c = call_new_plain(i->peer, MFS_OP_FORGET, &i->fh, MFS_FH_SIZE + 8);
+
+	if (!c)
+		return;
+	mfs_put_fh(&c->out, &i->fh);
+	mfs_put_u64(&c->out, i->pins);
+	call_send(c, done_err);
+}
+
+/* Out of the tables already, and unknown to everybody. */
+static void inode_free(struct inode *i)
+{
+	if (i->pins)
+		forget_pins(i);
+	free(i->name);
+	free(i);
+}
+
+/* With the lock held: true if the caller has to free it. */
+static bool inode_over(struct inode *i)
+{
+	if (i->nlookup || i->refs)
+		return false;
+	table_remove(i);
+	return true;
+}
+
+struct inode *inode_get(fuse_ino_t id)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&lock);
+	i = find_id(id);
+	if (i)
+		i->refs++;
+	pthread_mutex_unlock(&lock);
+	return i;
+}
+
+void inode_ref(struct inode *i)
+{
+	pthread_mutex_lock(&lock);
+	i->refs++;
+	pthread_mutex_unlock(&lock);
+}
+
+void inode_ref_kernel(struct inode *i)
+{
+	pthread_mutex_lock(&lock);
+	i->nlookup++;
+	pthread_mutex_unlock(&lock);
+}
+
+void inode_put(struct inode *i)
+{
+	bool over;
+
+	if (!i)
+		return;
+	pthread_mutex_lock(&lock);
+	i->refs--;
+	over = inode_over(i);
+	pthread_mutex_unlock(&lock);
+	if (over)
+		inode_free(i);
+}
+
+void inode_putp(struct inode **i)
+{
+	inode_put(*i);
+}
+
+void inode_forget(fuse_ino_t id, uint64_t count)
+{
+	struct inode *i;
+	bool over = false;
+
+	pthread_mutex_lock(&lock);
+	i = find_id(id);
+	if (i && i != &root) {
+		i->nlookup -= count < i->nlookup ? count : i->nlookup;
+		over = inode_over(i);
+	}
+	pthread_mutex_unlock(&lock);
+	if (over)
+		inode_free(i);
+}
+
+/* ------------------------------------------------------------------ what is known of them */
+
+static void set_name(struct inode *i, uint64_t parent, const char *name)
+{
+	char *copy;
+
+	if (!name || (i->name && i->parent == parent && strcmp(i->name, name) == 0))
+		return;
+	copy = strdup(name);
+	if (!copy)
+		return;
+	free(i->name);
+	i->name = copy;
+	i->parent = parent;
+}
+
+static struct stamp stamp_of(const struct mfs_attr *a)
+{
+	return (struct stamp){
+		.size = a->size,
+		.mtime = a->mtime,
+		.ctime = a->ctime,
+		.mtime_ns = a->mtime_ns,
+		.ctime_ns = a->ctime_ns,
+	};
+}
+
+static bool same_data(const struct stamp *a, const struct stamp *b)
+{
+	return a->size == b->size && a->mtime == b->mtime && a->mtime_ns == b->mtime_ns;
+}
+
+static bool same_change(const struct stamp *a, const struct stamp *b)
+{
+	return a->ctime == b->ctime && a->ctime_ns == b->ctime_ns;
+}
+
+/* The kernel drops its pages by itself when it sees another size or time of modification. The
+ * time of the last change, which cannot be set back, is compared here when a file is opened. */
+static bool update(struct inode *i, const struct mfs_attr *a, bool opened)
+{
+	const struct stamp s = stamp_of(a);
+	bool keep = i->stamp_known && same_data(&i->stamp, &s) && same_change(&i->stamp, &s);
+
+	i->attr = *a;
+	i->attr_known = true;
+	if (opened || (i->stamp_known && !same_data(&i->stamp, &s))) {
+		i->stamp = s;
+		i->stamp_known = true;
+	}
+	return keep;
+}
+
+bool inode_update(struct inode *i, const struct mfs_attr *a, bool opened)
+{
+	bool keep;
+
+	pthread_mutex_lock(&lock);
+	keep = update(i, a, opened);
+	pthread_mutex_unlock(&lock);
+	return keep;
+}
+
+void inode_changed(struct inode *i)
+{
+	pthread_mutex_lock(&lock);
+	i->stamp_known = false;
+	pthread_mutex_unlock(&lock);
+}
+
+struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t parent,
+			  const char *name)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&lock);
+	i = find_key(p, &a->fh);
+	if (!i)
+		i = inode_new(p, &a->fh);
+	if (i) {
+		i->refs++;
+		i->nlookup++;
+		if (a->fh.kind == MFS_FH_PIN)
+			i->pins++;
+		update(i, a, false);
+		set_name(i, parent, name);
+	}
+	pthread_mutex_unlock(&lock);
+	return i;
+}
+
+/* Seldom and slow: the server is away. */
+struct inode *inode_remembered(struct peer *p, uint64_t parent, const char *name)
+{
+	struct inode *i, *next, *found = NULL;
+
+	pthread_mutex_lock(&lock);
+	HASH_ITER (by_id, by_id, i, next) {
+		if (i->peer == p && i->name && i->parent == parent && i->nlookup &&
+		    strcmp(i->name, name) == 0) {
+			i->refs++;
+			i->nlookup++;
+			found = i;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+void inode_moved(struct inode *i, uint64_t parent, const char *name)
+{
+	pthread_mutex_lock(&lock);
+	set_name(i, parent, name);
+	pthread_mutex_unlock(&lock);
+}
+
+void inode_lock_taken(struct inode *i)
+{
+	pthread_mutex_lock(&lock);
+	i->locks++;
+	pthread_mutex_unlock(&lock);
+}
+
+struct inode *inode_of_peer(struct peer *p)
+{
+	const struct mfs_fh fh = {0};
+	struct inode *i;
+
+	pthread_mutex_lock(&lock);
+	i = find_key(p, &fh);
+	if (!i)
+		i = inode_new(p, &fh);
+	if (i) {
+		i->refs++;
+		i->nlookup++;
+		if (!i->attr_known)
+			i->attr = (struct mfs_attr){.ino = 2, .mode = S_IFDIR | 0755, .nlink = 2};
+	}
+	pthread_mutex_unlock(&lock);
+	return i;
+}
+
+struct mfs_attr inode_attr(struct inode *i)
+{
+	struct mfs_attr a;
+
+	pthread_mutex_lock(&lock);
+	a = i->attr;
+	pthread_mutex_unlock(&lock);
+	return a;
+}
+
+void attr_to_stat(const struct mfs_attr *a, struct stat *st)
+{
+	*st = (struct stat){
+		.st_ino = a->ino,
+		.st_mode = a->mode,
+		.st_nlink = a->nlink,
+		.st_uid = a->uid,
+		.st_gid = a->gid,
+		.st_rdev = a->rdev,
+		.st_size = (off_t)a->size,
+		.st_blocks = (blkcnt_t)a->blocks,
+		.st_blksize = BLKSIZE,
+		.st_atim = {.tv_sec = a->atime, .tv_nsec = a->atime_ns},
+		.st_mtim = {.tv_sec = a->mtime, .tv_nsec = a->mtime_ns},
+		.st_ctim = {.tv_sec = a->ctime, .tv_nsec = a->ctime_ns},
+	};
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mosix-mfs: mounts the cluster file system, every node's tree in one directory.
+ */
+#include <argp.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "mfsfuse/cli.h"
+#include "mfsfuse/dlink.h"
+#include "mfsfuse/net.h"
+
+#define THREADS 16
+#define TIMEOUT_MS 10000u
+#define TIMEOUT_MIN_MS 6000u
+
+struct cli cli = {.timeout_ms = TIMEOUT_MS, .server_sock = MFS_SERVER_SOCK};
+
+static struct {
+	const char *mountpoint;
+	const char *key_path;
+	bool standalone;
+	struct err err;
+} opt;
+
+/* ------------------------------------------------------------------ FUSE */
+
+void cli_init(void *data, struct fuse_conn_info *conn)
+{
+	static const uint64_t wanted[] = {
+		FUSE_CAP_ASYNC_READ,           FUSE_CAP_ATOMIC_O_TRUNC,
+		FUSE_CAP_POSIX_LOCKS,          FUSE_CAP_FLOCK_LOCKS,
+		FUSE_CAP_EXPORT_SUPPORT,       FUSE_CAP_DONT_MASK,
+		FUSE_CAP_AUTO_INVAL_DATA,      FUSE_CAP_PARALLEL_DIROPS,
+		FUSE_CAP_HANDLE_KILLPRIV_V2,   FUSE_CAP_ASYNC_DIO,
+		FUSE_CAP_DIRECT_IO_ALLOW_MMAP,
+	};
+	/* Write-back caching in the kernel would lose what others append. */
+	static const uint64_t unwanted[] = {
+		FUSE_CAP_WRITEBACK_CACHE, FUSE_CAP_READDIRPLUS,     FUSE_CAP_READDIRPLUS_AUTO,
+		FUSE_CAP_SPLICE_READ,     FUSE_CAP_HANDLE_KILLPRIV, FUSE_CAP_CACHE_SYMLINKS,
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		fuse_set_feature_flag(conn, wanted[i]);
+	for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
+		fuse_unset_feature_flag(conn, unwanted[i]);
+	conn->max_read = conn->max_write = MFS_DATA_MAX;
+	conn->max_readahead = 8 * MFS_DATA_MAX;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	/* Times are whatever the server's file system stores. */
+	conn->time_gran = 1;
+}
+
+const struct fuse_lowlevel_ops cli_ops = {
+	.init = cli_init,
+	.lookup = cli_lookup,
+	.forget = cli_forget,
+	.forget_multi = cli_forget_multi,
+	.getattr = cli_getattr,
+	.setattr = cli_setattr,
+	.readlink = cli_readlink,
+	.access = cli_access,
+	.statfs = cli_statfs,
+	.mknod = cli_mknod,
+	.mkdir = cli_mkdir,
+	.symlink = cli_symlink,
+	.link = cli_link,
+	.unlink = cli_unlink,
+	.rmdir = cli_rmdir,
+	.rename = cli_rename,
+	.open = cli_open,
+	.create = cli_create,
+	.tmpfile = cli_tmpfile,
+	.opendir = cli_opendir,
+	.release = cli_release,
+	.releasedir = cli_release,
+	.flush = cli_flush,
+	.read = cli_read,
+	.write = cli_write,
+	.readdir = cli_readdir,
+	.fsync = cli_fsync,
+	.fsyncdir = cli_fsync,
+	.fallocate = cli_fallocate,
+	.lseek = cli_lseek,
+	.copy_file_range = cli_copy,
+	.setxattr = cli_setxattr,
+	.getxattr = cli_getxattr,
+	.listxattr = cli_listxattr,
+	.removexattr = cli_removexattr,
+	.getlk = cli_getlk,
+	.setlk = cli_setlk,
+	.flock = cli_flock,
+};
+
+/* What a client that was killed has left: nobody can use it, and nothing mounts over it. */
+static void drop_dead_mount(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 && errno == ENOTCONN)
+		umount2(path, MNT_DETACH);
+}
+
+static int mount_it(struct err *e)
+{
+	char name[] = "mosix-mfs", flag[] = "-o";
+	char options[] = "allow_other,fsname=mosix,subtype=mfs,nosuid,nodev,max_read=1048576";
+	char *argv[] = {name, flag, options, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+
+	drop_dead_mount(opt.mountpoint);
+	if (mkdir(opt.mountpoint, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, -errno, "cannot make %s", opt.mountpoint);
+	cli.se = fuse_session_new(&args, &cli_ops, sizeof(cli_ops), NULL);
+	fuse_opt_free_args(&args);
+	if (!cli.se)
+		return err_set(e, -EIO, "cannot make a FUSE session");
+	if (fuse_session_mount(cli.se, opt.mountpoint) != 0)
+		return err_set(e, -EIO, "cannot mount on %s", opt.mountpoint);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ configuration */
+
+static void take_node(const Mosix__MfsNode *n)
+{
+	struct node_config c = {
+		.number = n->node,
+		.name = n->name ? n->name : "",
+		.addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)n->port)},
+		.self = n->self,
+	};
+
+	if (n->port > UINT16_MAX || strchr(c.name, '/') ||
+	    (!c.self && (!n->address || inet_pton(AF_INET, n->address, &c.addr.sin_addr) != 1)))
+		log_err("node %u has no usable address", n->node);
+	else if (peer_configure(&c) < 0)
+		log_err("node %u cannot be added", n->node);
+}
+
+static void take_config(const Mosix__MfsConfig *c)
+{
+	if (c->has_key && c->key.len == KEY_SIZE)
+		peers_set_key(c->key.data);
+	for (size_t i = 0; i < c->n_nodes; i++)
+		take_node(c->nodes[i]);
+	peers_sweep();
+}
+
+/* "N=ADDRESS:PORT" or "N=self". */
+static int take_node_text(const char *text, struct err *e)
+{
+	struct node_config c = {.name = ""};
+	char *end;
+
+	c.number = (uint32_t)strtoul(text, &end, 10);
+	if (*end != '=')
+		return err_set(e, -EINVAL, "%s is not NUMBER=ADDRESS:PORT", text);
+	if (strcmp(end + 1, "self") == 0)
+		c.self = true;
+	else if (net_parse(end + 1, &c.addr, e) < 0)
+		return -EINVAL;
+	if (peer_configure(&c) < 0)
+		return err_set(e, -EINVAL, "%s: no such node number", text);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ start */
+
+static void *wait_for_term(void *arg)
+{
+	sigset_t *set = arg;
+	int sig;
+
+	for (;;) {
+		if (sigwait(set, &sig) != 0)
+			continue;
+		log_info("unmounting %s", opt.mountpoint);
+		/* Whoever still uses it goes on; the session ends with the last of them. */
+		if (umount2(opt.mountpoint, 0) < 0)
+			umount2(opt.mountpoint, MNT_DETACH);
+	}
+	return NULL;
+}
+
+static int start_signals(void)
+{
+	static sigset_t set;
+	pthread_t t;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return -pthread_create(&t, NULL, wait_for_term, &set);
+}
+
+static int start(struct err *e)
+{
+	static const struct dlink_ops ops = {.config = take_config};
+	uint8_t key[KEY_SIZE];
+	int r = watch_start();
+
+	if (r < 0)
+		return err_sys(e, r, "cannot start a thread");
+	/* Buffers of calls come and go: keep them. */
+	mallopt(M_MMAP_THRESHOLD, 8 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	if (opt.key_path) {
+		r = net_key(opt.key_path, key, e);
+		if (r < 0)
+			return r;
+		peers_set_key(key);
+		explicit_bzero(key, sizeof(key));
+	}
+	r = mount_it(e);
+	if (r == 0 && !opt.standalone) {
+		r = dlink_start(&ops);
+		if (r < 0)
+			err_sys(e, r, "cannot start a thread");
+	}
+	return r;
+}
+
+static int run(void)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	fuse_loop_cfg_set_clone_fd(config, 0);
+	fuse_loop_cfg_set_max_threads(config, THREADS);
+	fuse_loop_cfg_set_idle_threads(config, THREADS);
+	r = fuse_session_loop_mt(cli.se, config);
+	fuse_loop_cfg_destroy(config);
+	fuse_session_unmount(cli.se);
+	return r;
+}
+
+/* ------------------------------------------------------------------ command line */
+
+static error_t parse(int c, char *arg, struct argp_state *state)
+{
+	switch (c) {
+	case 'n':
+		opt.standalone = true;
+		if (take_node_text(arg, &opt.err) < 0)
+			argp_error(state, "%s", opt.err.text);
+		return 0;
+	case 'k':
+		opt.key_path = arg;
+		return 0;
+	case 'p':
+		cli.plain = true;
+		return 0;
+	case 's':
+		cli.server_sock = arg;
+		return 0;
+	case 't':
+		cli.timeout_ms = (unsigned int)strtoul(arg, NULL, 10) * 1000;
+		if (cli.timeout_ms < TIMEOUT_MIN_MS)
+			argp_error(state, "a timeout of %s seconds is too short", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (opt.mountpoint)
+			return ARGP_ERR_UNKNOWN;
+		opt.mountpoint = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{"node", 'n', "N=ADDRESS:PORT", 0, "a node, without a daemon; N=self for ours", 0},
+		{"key", 'k', "FILE", 0, "the cluster key, with --node", 0},
+		{"plain", 'p', NULL, 0, "neither key nor encryption, with --node", 0},
+		{"socket", 's', "PATH", 0, "of our own node's server", 0},
+		{"timeout", 't', "SECONDS", 0, "wait so long for an unreachable node (10)", 0},
+		{0},
+	};
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = "MOUNTPOINT",
+		.doc = "Mounts the files of all nodes. Started by mosixd.",
+	};
+	struct err e = {0};
+
+	/* Before any thread. */
+	if (start_signals() < 0)
+		return 1;
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (start(&e) < 0) {
+		log_err("mosix-mfs: %s", e.text);
+		return 1;
+	}
+	return run() == 0 ? 0 : 1;
+}

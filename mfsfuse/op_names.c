@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Operations that make, remove and rename names.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "mfsfuse/srv.h"
+
+/* The directory of the request, opened, and the thread acting as the user. */
+static int dir_open(struct request *rq, const struct mfs_fh *fh, struct node *ret)
+{
+	int r = node_open_real(rq->s, fh, -EROFS, ret);
+
+	if (r < 0)
+		return r;
+	r = request_become(rq);
+	if (r == 0)
+		umask((mode_t)(rq->h.umask & 0777));
+	return r;
+}
+
+static int describe_name(struct request *rq, struct reply *rp, int dir, const char *name)
+{
+	_cleanup_fd_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct mfs_attr a;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = node_describe(rq->s, fd, false, &a);
+	if (r == 0)
+		mfs_put_attr(&rp->out, &a);
+	return r;
+}
+
+int op_mknod(struct request *rq, struct reply *rp)
+{
+	_cleanup_node_ struct node dir = NODE_NULL;
+	char name[MFS_NAME_MAX + 1];
+	mode_t mode = (mode_t)(rq->h.a & (S_IFMT | 07777));
+	int r;
+
+	r = request_name(rq, name);
+	if (r < 0)
+		return r;
+	r = dir_open(rq, &rq->h.node, &dir);
+	if (r < 0)
+		return r;
+	if (mknodat(dir.fd, name, mode, (dev_t)rq->h.b) < 0)
+		return -errno;
+	return describe_name(rq, rp, dir.fd, name);
+}
+
+int op_mkdir(struct request *rq, struct reply *rp)
+{
+	_cleanup_node_ struct node dir = NODE_NULL;
+	char name[MFS_NAME_MAX + 1];
+	int r;
+
+	r = request_name(rq, name);
+	if (r < 0)
+		return r;
+	r = dir_open(rq, &rq->h.node, &dir);
+	if (r < 0)
+		return r;
+	if (mkdirat(dir.fd, name, (mode_t)(rq->h.a & 07777)) < 0)
+		return -errno;
+	return describe_name(rq, rp, dir.fd, name);
+}
+
+/* A name in the body of a request that carries more than that. */
+static int get_name(struct mfs_in *in, char ret[MFS_NAME_MAX + 1])
+{
+	size_t len;
+	const char *s = mfs_get_string(in, &len);
+
+	return in->bad ? -EINVAL : mfs_name(s, len, ret);
+}
+
+int op_symlink(struct request *rq, struct reply *rp)
+{
+	_cleanup_node_ struct node dir = NODE_NULL;
+	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
+	char name[MFS_NAME_MAX + 1], target[MFS_TARGET_MAX + 1];
+	const char *s;
+	size_t len;
+	int r;
+
+	r = get_name(&in, name);
+	if (r < 0)
+		return r;
+	s = mfs_get_string(&in, &len);
+	if (in.bad || memchr(s, '\0', len))
+		return -EINVAL;
+	if (len > MFS_TARGET_MAX)
+		return -ENAMETOOLONG;
+	memcpy(target, s, len);
+	target[len] = '\0';
+	r = dir_open(rq, &rq->h.node, &dir);
+	if (r < 0)
+		return r;
+	if (symlinkat(target, dir.fd, name) < 0)
+		return -errno;
+	return describe_name(rq, rp, dir.fd, name);
+}
+
+int op_link(struct request *rq, struct reply *rp)
+{
+	_cleanup_node_ struct node dir = NODE_NULL, node = NODE_NULL;
+	_cleanup_file_ref_ struct file_ref file = {.s = rq->s};
+	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
+	char name[MFS_NAME_MAX + 1];
+	struct mfs_fh to;
+	int fd, r;
+
+	mfs_get_fh(&in, &to);
+	r = get_name(&in, name);
+	if (r < 0)
+		return r;
+	if (rq->h.file && sfile_get(rq->s, rq->h.file, &file.f) == 0) {
+		fd = file.f->fd;
+	} else {
+		r = node_open_real(rq->s, &rq->h.node, -EPERM, &node);
+		if (r < 0)
+			return r;
+		fd = node.fd;
+	}
+	r = dir_open(rq, &to, &dir);
+	if (r < 0)
+		return r;
+	if (linkat(AT_FDCWD, fd_path(fd).s, dir.fd, name, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	return describe_name(rq, rp, dir.fd, name);
+}
+
+static int remove_name(struct request *rq, int flags)
+{
+	_cleanup_node_ struct node dir = NODE_NULL;
+	char name[MFS_NAME_MAX + 1];
+	int r;
+
+	r = request_name(rq, name);
+	if (r < 0)
+		return r;
+	r = dir_open(rq, &rq->h.node, &dir);
+	if (r < 0)
+		return r;
+	return unlinkat(dir.fd, name, flags) < 0 ? -errno : 0;
+}
+
+int op_unlink(struct request *rq, struct reply *rp)
+{
+	(void)rp;
+	return remove_name(rq, 0);
+}
+
+int op_rmdir(struct request *rq, struct reply *rp)
+{
+	(void)rp;
+	return remove_name(rq, AT_REMOVEDIR);
+}
+
+int op_rename(struct request *rq, struct reply *rp)
+{
+	_cleanup_node_ struct node from = NODE_NULL, to = NODE_NULL;
+	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
+	char name[MFS_NAME_MAX + 1], name2[MFS_NAME_MAX + 1];
+	struct mfs_fh fh2;
+	int r;
+
+	(void)rp;
+	mfs_get_fh(&in, &fh2);
+	r = get_name(&in, name);
+	if (r == 0)
+		r = get_name(&in, name2);
+	if (r < 0)
+		return r;
+	if (rq->h.a & ~(uint64_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+	r = node_open_real(rq->s, &rq->h.node, -EROFS, &from);
+	if (r < 0)
+		return r;
+	r = dir_open(rq, &fh2, &to);
+	if (r < 0)
+		return r;
+	if (renameat2(from.fd, name, to.fd, name2, (unsigned int)rq->h.a) < 0)
+		return -errno;
+	return 0;
+}
