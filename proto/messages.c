@@ -78,8 +78,8 @@ static const struct message_info table[] = {
 	ROW(MOVE_BULK,      D(move_ref),          SMALL,          0,          TO_GUEST),
 
 	ROW(LINK,           RAW,                  LINK_FRAME_MAX, 0,          PEER | LINKS),
-	ROW(LINK_UP,        D(link_up),           SMALL,          0,          TO_USER | TO_GUEST),
-	ROW(LINK_DOWN,      D(guest_ref),         SMALL,          0,          TO_USER | TO_GUEST),
+	ROW(LINK_UP,        D(link_up),           SMALL,          0,          PEER | TO_USER | TO_GUEST),
+	ROW(LINK_DOWN,      D(guest_ref),         SMALL,          0,          PEER | TO_USER | TO_GUEST),
 
 	ROW(JOB_START,      D(job_start),         JOB_START_MAX,  FROM_USER,  0),
 	ROW(JOB_STARTED,    D(job_started),       SMALL,          0,          TO_USER),
