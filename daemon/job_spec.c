@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a user asks of a new job: every field is checked, and none gives more than the caller has
+ * itself. Who the caller is, is filled in here and never taken from the message.
+ */
+#include "daemon/jobs_priv.h"
+
+#include "common/cleanup.h"
+#include "common/msg.h"
+#include "daemon/control.h"
+#include "daemon/mosixd.h"
+#ifdef HAVE_MOUNTS
+#include "job/mounts.h"
+#endif
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <termios.h>
+
+#define NAME_LEN 63
+#define IGNORED_MAX 64
+
+static bool is_string(const ProtobufCBinaryData *b)
+{
+	return !b->len || !memchr(b->data, '\0', b->len);
+}
+
+static int check_strings(const Mosix__JobSpec *s, struct err *e)
+{
+	if (!s->n_argv || !s->argv[0].len)
+		return err_set(e, -EINVAL, "No program was given");
+	for (size_t i = 0; i < s->n_argv; i++)
+		if (!is_string(&s->argv[i]))
+			return err_set(e, -EINVAL, "Argument %zu holds a zero byte", i);
+	for (size_t i = 0; i < s->n_envp; i++)
+		if (!is_string(&s->envp[i]))
+			return err_set(e, -EINVAL, "The environment holds a zero byte");
+	if (!s->cwd.len || s->cwd.len >= PATH_MAX || s->cwd.data[0] != '/' || !is_string(&s->cwd))
+		return err_set(e, -EINVAL, "The current directory is not an absolute path");
+	return 0;
+}
+
+static int check_numbers(const Mosix__JobSpec *s, struct err *e)
+{
+	if (s->umask > 0777)
+		return err_set(e, -EINVAL, "The umask %o is out of range", s->umask);
+	if (s->nice < -20 || s->nice > 19)
+		return err_set(e, -EINVAL, "The nice value %d is out of range", s->nice);
+	if (s->n_stdio != 3)
+		return err_set(e, -EINVAL, "Three standard descriptors are needed, not %zu",
+			       s->n_stdio);
+	for (size_t i = 0; i < 3; i++)
+		if ((int)s->stdio[i] < 0 || s->stdio[i] > MOSIX__STDIO_KIND__STDIO_TTY)
+			return err_set(e, -EINVAL, "Descriptor %zu is of an unknown kind", i);
+	if (s->has_termios && s->termios.len != sizeof(struct termios))
+		return err_set(e, -EINVAL, "The terminal's settings have the wrong size");
+	if (s->n_ignored_signals > IGNORED_MAX)
+		return err_set(e, -EINVAL, "Too many ignored signals");
+	for (size_t i = 0; i < s->n_ignored_signals; i++)
+		if (s->ignored_signals[i] < 1 || s->ignored_signals[i] > 64)
+			return err_set(e, -EINVAL, "Signal %u does not exist",
+				       s->ignored_signals[i]);
+	return 0;
+}
+
+/* No limit above the caller's own hard one, unless root asks. */
+static int check_limits(const struct client *c, Mosix__JobSpec *s, struct err *e)
+{
+	struct rlimit own;
+
+	if (s->n_rlimits > RLIM_NLIMITS)
+		return err_set(e, -EINVAL, "Too many resource limits");
+	for (size_t i = 0; i < s->n_rlimits; i++) {
+		Mosix__Rlimit *l = s->rlimits[i];
+
+		if (l->resource >= RLIM_NLIMITS || l->soft > l->hard)
+			return err_set(e, -EINVAL, "Resource limit %u is out of range",
+				       l->resource);
+		if (c->uid == 0)
+			continue;
+		if (prlimit(c->pid, (__rlimit_resource_t)l->resource, NULL, &own) < 0)
+			return err_sys(e, -errno, "Cannot read the caller's resource limits");
+		if (l->hard > own.rlim_max)
+			l->hard = own.rlim_max;
+		if (l->soft > l->hard)
+			l->soft = l->hard;
+	}
+	return 0;
+}
+
+static int check_nice(const struct client *c, Mosix__JobSpec *s, struct err *e)
+{
+	int own;
+
+	if (c->uid == 0)
+		return 0;
+	errno = 0;
+	own = getpriority(PRIO_PROCESS, (id_t)c->pid);
+	if (own == -1 && errno)
+		return err_sys(e, -errno, "Cannot read the caller's nice value");
+	if (s->nice < own)
+		s->nice = own;
+	return 0;
+}
+
+/* Owned by the message from then on, as if it had been unpacked. */
+static int set_string(char **field, const char *text, size_t max)
+{
+	char *copy = strndup(text, max);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int set_caller(const struct client *c, Mosix__JobSpec *s)
+{
+	uint32_t *groups = NULL;
+
+	if (c->group_count) {
+		groups = calloc(c->group_count, sizeof(*groups));
+		if (!groups)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < c->group_count; i++)
+			groups[i] = c->groups[i];
+	}
+	free(s->groups);
+	s->groups = groups;
+	s->n_groups = c->group_count;
+	s->has_uid = s->has_gid = s->has_home = s->has_job = true;
+	s->uid = c->uid;
+	s->gid = c->gid;
+	s->home = c->d->config.self;
+	s->job = 0;
+	return 0;
+}
+
+static int set_name(Mosix__JobSpec *s)
+{
+	const ProtobufCBinaryData *arg = &s->argv[0];
+	const uint8_t *slash = memrchr(arg->data, '/', arg->len);
+	size_t skip = slash ? (size_t)(slash - arg->data) + 1 : 0;
+	char name[NAME_LEN + 1];
+	size_t len;
+
+	if (s->name && s->name[0])
+		return set_string(&s->name, s->name, NAME_LEN);
+	len = arg->len - skip < NAME_LEN ? arg->len - skip : NAME_LEN;
+	memcpy(name, arg->data + skip, len);
+	return set_string(&s->name, name, len);
+}
+
+#ifdef HAVE_MOUNTS
+static int set_mounts(Mosix__JobSpec *s)
+{
+	_cleanup_(mounts_done) struct mounts m = {0};
+	ProtobufCBinaryData *list;
+	int r;
+
+	r = mounts_home(&m);
+	if (r < 0)
+		return r;
+	list = calloc(m.count ? m.count : 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < m.count; i++) {
+		list[i].len = strlen(m.points[i]);
+		list[i].data = (uint8_t *)steal_ptr(m.points[i]);
+	}
+	for (size_t i = 0; i < s->n_home_mounts; i++)
+		free(s->home_mounts[i].data);
+	free(s->home_mounts);
+	s->home_mounts = list;
+	s->n_home_mounts = m.count;
+	return 0;
+}
+
+#else
+static int set_mounts(Mosix__JobSpec *s)
+{
+	s->n_home_mounts = 0;
+	return 0;
+}
+#endif
+
+static int fill(const struct client *c, Mosix__JobSpec *s)
+{
+	struct utsname u;
+	int r;
+
+	if (uname(&u) < 0)
+		return -errno;
+	r = set_caller(c, s);
+	if (r == 0)
+		r = set_name(s);
+	if (r == 0)
+		r = set_string(&s->hostname, u.nodename, sizeof(u.nodename));
+	if (r == 0)
+		r = set_mounts(s);
+	return r;
+}
+
+int job_spec_check(const struct client *c, Mosix__JobSpec *s, struct err *e)
+{
+	int r;
+
+	r = check_strings(s, e);
+	if (r == 0)
+		r = check_numbers(s, e);
+	if (r == 0)
+		r = check_limits(c, s, e);
+	if (r == 0)
+		r = check_nice(c, s, e);
+	if (r < 0)
+		return r;
+	r = fill(c, s);
+	return r < 0 ? err_sys(e, r, "Cannot describe the job") : 0;
+}

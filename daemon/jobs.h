@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The home side: jobs that were started on this node, wherever they run. The record in the
+ * journal is written before anything is done that it must know of.
+ */
+#ifndef MOSIX_DAEMON_JOBS_H
+#define MOSIX_DAEMON_JOBS_H
+
+#include "ckpt/cpu.h"
+#include "common/err.h"
+#include "daemon/journal.pb-c.h"
+#include "daemon/process.h"
+#include "policy/handover.h"
+#include "proto/mosix.pb-c.h"
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+struct client;
+struct move;
+struct mosixd;
+struct node;
+
+struct job {
+	struct mosixd *d;
+	uint64_t id;
+	Mosix__JobState state;
+	struct handover_job copy; /* the one true copy: gen, node, made by which move */
+	Mosix__JobSpec *spec;     /* without argv and envp */
+	char command[256];
+	struct process deputy; /* pid 0 = detached */
+	struct ev_io deputy_died;
+	struct client *client; /* the deputy's connection; NULL while it is away */
+	bool killed;           /* must end */
+	bool told_started;     /* JobStarted was sent to this client */
+	bool linked;           /* deputy and guest have been joined */
+	bool deputy_done;      /* nobody waits for its end (any more) */
+	uint64_t start_epoch;  /* of the node's link, when GuestStart was sent */
+	struct ev_timer start_timer;
+	uint64_t signals; /* bit n-1: signal n waits for the end of a move */
+
+	struct move *move;         /* that we arbitrate now */
+	bool moving;               /* and it is not yet known where the job goes on */
+	enum handover_phase phase; /* as the journal has it, with the next three */
+	struct handover_ref ref;
+	uint32_t source, destination;
+
+	uint32_t status; /* in JOB_ENDED: as wait(2) gives it */
+	bool lost;
+	char text[ERR_MAX];
+
+	uint64_t started; /* seconds since the epoch */
+	uint32_t start_node;
+	uint32_t moves;
+	uint64_t cpu_before;    /* of the copies before this one */
+	uint64_t cpu_usec, rss; /* of this copy, as last told */
+	bool stopped;
+	struct cpu cpu; /* what it may rely on: of all nodes where it has run */
+	UT_hash_handle hh;
+};
+
+/* Reads the journal. */
+int jobs_new(struct mosixd *d, struct err *e);
+/* Gives HANDOVER_RECOVER to the moves in the journal and looks for the deputies. */
+void jobs_recover(struct mosixd *d);
+void jobs_free(struct mosixd *d);
+
+struct job *jobs_find(struct mosixd *d, uint64_t id);
+struct job *jobs_first(struct mosixd *d);
+struct job *jobs_find_deputy(struct mosixd *d, pid_t pid);
+unsigned int jobs_count(struct mosixd *d);
+unsigned int jobs_count_user(struct mosixd *d, uint32_t uid);
+/* A number for a new move of any job; 0 or negative. */
+int jobs_next_move(struct mosixd *d, uint64_t *ret);
+
+/* From a deputy. Takes what it needs from @m. The answer goes to the client. */
+void job_start(struct client *c, Mosix__JobStart *m);
+/* The job must end: its deputy is dead, or somebody said so. */
+void job_kill(struct job *j, const char *why);
+void job_signal(struct job *j, uint32_t signal);
+/* It is known (again) where it runs: what had to wait is done. @j may be gone afterwards. */
+void job_settled(struct job *j);
+/* It has ended; @m may be of another copy or NULL, then @text says why it is lost. */
+void job_end(struct job *j, const Mosix__GuestExited *m, const char *text);
+/* Nobody waits for its end any more. */
+void job_forget(struct job *j);
+/* Writes its record. 0 or negative: then the old one is still there. */
+int job_save(struct job *j);
+/* It runs, or may run, on such a node too. 0 or -ENOMEM. */
+int job_note_cpu(struct job *j, const Mosix__NodeInfo *info);
+
+/* Joins deputy and guest if both are there and are not joined yet. */
+void job_link_update(struct job *j);
+/* The path is gone at one end: tells the other. */
+void job_link_down(struct job *j);
+int jobs_on_link(struct mosixd *d, uint32_t from, const uint8_t *body, size_t len);
+
+/* From the node where the copy is. Negative = not valid. */
+int jobs_on_started(struct mosixd *d, uint32_t from, Mosix__GuestStarted *m);
+int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m);
+int jobs_on_stats(struct mosixd *d, uint32_t from, Mosix__GuestStats *m);
+int jobs_on_list(struct mosixd *d, uint32_t from, Mosix__GuestList *m);
+int jobs_on_link_down(struct mosixd *d, uint32_t from, Mosix__GuestRef *m);
+
+void jobs_node_down(struct node *n);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of nodes. */
+#include "daemon/nodes.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/msg.h"
+#include "daemon/conn.h"
+#include "daemon/dial.h"
+#include "daemon/dispatch.h"
+#include "daemon/mosixd.h"
+#include "daemon/peer.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct nodes {
+	struct node *table;
+};
+
+int nodes_new(struct mosixd *d)
+{
+	d->nodes = calloc(1, sizeof(*d->nodes));
+	return d->nodes ? 0 : -ENOMEM;
+}
+
+static void node_unlink(struct node *n, const char *why)
+{
+	n->dial = dial_free(n->dial);
+	if (n->peer)
+		peer_drop(n->peer, why);
+}
+
+void nodes_free(struct mosixd *d)
+{
+	struct node *n, *tmp;
+
+	if (!d->nodes)
+		return;
+	HASH_ITER (hh, d->nodes->table, n, tmp) {
+		node_unlink(n, "mosixd ends");
+		HASH_DEL(d->nodes->table, n);
+		msg_free(n->info);
+		free(n);
+	}
+	free(d->nodes);
+	d->nodes = NULL;
+}
+
+static struct node *node_add(struct mosixd *d, uint32_t number)
+{
+	struct node *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->d = d;
+	n->number = number;
+	n->self = number == d->config.self;
+	n->epoch = n->self;
+	mosix__load__init(&n->load);
+	HASH_ADD(hh, d->nodes->table, number, sizeof(n->number), n);
+	return n;
+}
+
+static int node_sync(struct mosixd *d, const struct map_node *m)
+{
+	struct node *n = nodes_find(d, m->number);
+
+	if (!n) {
+		n = node_add(d, m->number);
+		if (!n)
+			return -ENOMEM;
+	}
+	if (n->in_map && n->addr.s_addr != m->addr.s_addr)
+		node_unlink(n, "its address changed in the map");
+	n->in_map = true;
+	n->addr = m->addr;
+	snprintf(n->name, sizeof(n->name), "%s", m->name);
+	if (!n->dial && n->number > d->config.self)
+		return dial_new(&n->dial, n);
+	return 0;
+}
+
+int nodes_sync(struct mosixd *d)
+{
+	struct node *n, *tmp;
+	int r = 0;
+
+	HASH_ITER (hh, d->nodes->table, n, tmp) {
+		if (!map_by_number(&d->config.map, n->number)) {
+			n->in_map = false;
+			node_unlink(n, "it is no longer in the map");
+		}
+	}
+	for (uint32_t i = 0; i < d->config.map.count && r == 0; i++)
+		r = node_sync(d, &d->config.map.nodes[i]);
+	return r;
+}
+
+struct node *nodes_first(struct mosixd *d)
+{
+	return d->nodes->table;
+}
+
+unsigned int nodes_count(struct mosixd *d)
+{
+	return HASH_COUNT(d->nodes->table);
+}
+
+void nodes_sort(struct mosixd *d, int (*cmp)(struct node *a, struct node *b))
+{
+	HASH_SORT(d->nodes->table, cmp);
+}
+
+struct node *nodes_find(struct mosixd *d, uint32_t number)
+{
+	struct node *n;
+
+	HASH_FIND(hh, d->nodes->table, &number, sizeof(number), n);
+	return n;
+}
+
+struct node *nodes_find_text(struct mosixd *d, const char *text)
+{
+	const struct map_node *m = map_by_text(&d->config.map, text);
+
+	return m ? nodes_find(d, m->number) : NULL;
+}
+
+bool node_up(const struct node *n)
+{
+	return n && n->in_map && (n->self || n->peer);
+}
+
+const Mosix__NodeInfo *node_info(const struct node *n)
+{
+	return n->self ? n->d->info : n->info;
+}
+
+const char *node_title(struct mosixd *d, uint32_t number)
+{
+	static char text[2][96];
+	static unsigned int turn;
+	struct node *n = nodes_find(d, number);
+	char *s = text[turn++ % 2];
+
+	if (n && n->name[0])
+		snprintf(s, sizeof(text[0]), "%s", n->name);
+	else
+		snprintf(s, sizeof(text[0]), "node %u", number);
+	return s;
+}
+
+void node_set_problem(struct node *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(n->problem, sizeof(n->problem), fmt, ap);
+	va_end(ap);
+}
+
+int node_send_raw(struct mosixd *d, uint32_t number, uint16_t type, const void *body, size_t len)
+{
+	struct node *n = nodes_find(d, number);
+
+	if (!node_up(n))
+		return -ENOTCONN;
+	if (n->self)
+		return local_send(d, type, body, len);
+	return conn_send_raw(peer_conn(n->peer), type, body, len);
+}
+
+int node_send(struct mosixd *d, uint32_t number, uint16_t type, const ProtobufCMessage *m)
+{
+	_cleanup_free_ uint8_t *body = NULL;
+	size_t len;
+	int r;
+
+	r = msg_pack(m, &body, &len);
+	if (r < 0)
+		return r;
+	return node_send_raw(d, number, type, body, len);
+}
+
+struct conn *node_conn(struct mosixd *d, uint32_t number)
+{
+	struct node *n = nodes_find(d, number);
+
+	return node_up(n) && !n->self ? peer_conn(n->peer) : NULL;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of nodes: every node in the map, this one too, with what is known of it and the link
+ * to it. Messages to a node go through here; those to this node come back from the loop, so that
+ * home and executing side need not care whether they are the same machine.
+ */
+#ifndef MOSIX_DAEMON_NODES_H
+#define MOSIX_DAEMON_NODES_H
+
+#include "common/err.h"
+#include "proto/mosix.pb-c.h"
+#include <netinet/in.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+struct conn;
+struct dial;
+struct mosixd;
+struct peer;
+
+struct node {
+	struct mosixd *d;
+	uint32_t number;
+	struct in_addr addr;
+	char name[64];
+	bool self;
+	bool in_map;           /* false: left over from an earlier map, its link is down */
+	struct dial *dial;     /* for nodes that we dial */
+	struct peer *peer;     /* the link, once both Hellos were good */
+	uint64_t epoch;        /* counts the links, from 1 on */
+	Mosix__NodeInfo *info; /* of others, as last told; see node_info() */
+	Mosix__Load load;
+	char problem[ERR_MAX]; /* why there is no link; "" = none or not tried */
+	UT_hash_handle hh;
+};
+
+int nodes_new(struct mosixd *d);
+void nodes_free(struct mosixd *d);
+/* Brings the table in line with the map: new nodes are dialled, changed and gone ones dropped. */
+int nodes_sync(struct mosixd *d);
+
+struct node *nodes_first(struct mosixd *d);
+unsigned int nodes_count(struct mosixd *d);
+void nodes_sort(struct mosixd *d, int (*cmp)(struct node *a, struct node *b));
+struct node *nodes_find(struct mosixd *d, uint32_t number);
+/* What a user typed: number, name, address. */
+struct node *nodes_find_text(struct mosixd *d, const char *text);
+/* True for this node and for those with a link. */
+bool node_up(const struct node *n);
+/* What it is; NULL = never heard of. */
+const Mosix__NodeInfo *node_info(const struct node *n);
+/* "n2" or "node 2", for sentences. Valid until the next call. */
+const char *node_title(struct mosixd *d, uint32_t number);
+void node_set_problem(struct node *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* 0, or -ENOTCONN and other negative numbers: not sent. */
+int node_send(struct mosixd *d, uint32_t number, uint16_t type, const ProtobufCMessage *m);
+int node_send_raw(struct mosixd *d, uint32_t number, uint16_t type, const void *body, size_t len);
+/* The connection to a remote node, for flow control; NULL if there is none. */
+struct conn *node_conn(struct mosixd *d, uint32_t number);
+
+#endif

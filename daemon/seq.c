@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Persistent sequences. */
+#include "daemon/seq.h"
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define BLOCK 64
+
+int seq_open(struct seq *s, const char *path, struct err *e)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t next = 1;
+	int r;
+
+	r = file_read_at(AT_FDCWD, path, 64, &text, NULL);
+	if (r < 0 && r != -ENOENT)
+		return err_sys(e, r, "Cannot read %s", path);
+	if (r == 0 && (sscanf(text, "%" SCNu64, &next) != 1 || next == 0))
+		return err_set(e, -EINVAL,
+			       "%s does not hold a number; write one above the sequence of every "
+			       "job that this node has had, such as 1000000",
+			       path);
+	*s = (struct seq){.path = path, .next = next, .limit = next};
+	return 0;
+}
+
+static int reserve(struct seq *s)
+{
+	_cleanup_fd_ int fd = -1;
+	char text[32];
+	int n, r;
+
+	n = snprintf(text, sizeof(text), "%" PRIu64 "\n", s->limit + BLOCK);
+	r = file_replace_at(AT_FDCWD, s->path, text, (size_t)n, 0600);
+	if (r < 0)
+		return r;
+	fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return -errno;
+	s->limit += BLOCK;
+	return 0;
+}
+
+int seq_next(struct seq *s, uint64_t *ret)
+{
+	int r;
+
+	if (s->next == s->limit) {
+		r = reserve(s);
+		if (r < 0)
+			return r;
+	}
+	*ret = s->next++;
+	return 0;
+}

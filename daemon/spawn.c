@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starts a program in a control group, with one descriptor and a clean slate of signals. */
+#include "daemon/spawn.h"
+
+#include "common/cgroup.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SPAWN_FD 3
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int move_fd(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return -errno;
+	if (fd >= 0 && (fd == SPAWN_FD ? fd_set_cloexec(fd, false) : dup2(fd, SPAWN_FD)) < 0)
+		return -errno;
+	if (close_range(fd >= 0 ? SPAWN_FD + 1 : SPAWN_FD, ~0u, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static _Noreturn void child(const struct spawn *s)
+{
+	int r;
+
+	reset_signals();
+	setsid();
+	unsetenv("NOTIFY_SOCKET");
+	/*
+	 * Entered rather than born into: a child that is born into a group is killed if the group
+	 * and its parent's have seen cgroup.kill a different number of times.
+	 */
+	r = cgroup_enter(s->cgroup, 0);
+	if (r == 0)
+		r = move_fd(s->fd);
+	if (r == 0) {
+		execv(s->argv[0], (char *const *)s->argv);
+		r = -errno;
+	}
+	log_err("Cannot start %s: %s", s->argv[0], strerror(-r));
+	_exit(127);
+}
+
+int spawn_process(struct process *ret, const struct spawn *s)
+{
+	struct proc_stat st = {0};
+	pid_t pid;
+	int fd;
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		child(s);
+	/* It is our child and not yet reaped: its number is its own. */
+	fd = pidfd_open(pid, 0);
+	if (fd < 0) {
+		int r = -errno;
+
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return r;
+	}
+	(void)proc_stat(pid, &st);
+	ret->pid = pid;
+	ret->start = st.start;
+	ret->pidfd = fd;
+	return 0;
+}
