@@ -195,6 +195,11 @@ void endpoint_break_unread(struct endpoint *ep, unsigned int stream, uint64_t un
 	in->ack_due = true;
 }
 
+bool endpoint_break_known(const struct endpoint *ep, unsigned int stream)
+{
+	return receiver_of(ep, stream)->broken_known;
+}
+
 /* -------------------------------------------------------------------------------- control */
 
 int endpoint_control_put(struct endpoint *ep, enum link_kind kind, uint16_t arg, const void *data,
@@ -273,6 +278,10 @@ static int receive_eof(struct endpoint *ep, const struct link_frame *f)
 {
 	struct receiver *in = receiver_of(ep, f->stream);
 
+	if (f->arg & LINK_EOF_BROKEN) {
+		in->broken_known = in->broken;
+		return in->broken ? 0 : -EPROTO;
+	}
 	if (f->seq != in->delivered + in->queue.len)
 		return -EPROTO;
 	in->eof = true;
@@ -312,6 +321,7 @@ static int receive_ack(struct endpoint *ep, const struct link_frame *f)
 
 static void sender_break(struct sender *o, uint64_t taken)
 {
+	o->answer_due = true;
 	if (o->broken)
 		return;
 	o->base += o->queue.len;
@@ -355,7 +365,7 @@ static int receive_hello(struct endpoint *ep, const struct link_frame *f)
 			o->eof_sent = false;
 		} else {
 			in->ack_due = in->delivered > 0 || in->closed;
-			in->broken_due = in->broken;
+			in->broken_due = in->broken && !in->broken_known;
 		}
 	}
 	ep->control_sent = hello_get(f, LINK_CONTROL);
@@ -479,6 +489,12 @@ static bool next_from_sender(struct sender *o, uint8_t stream, struct link_frame
 	uint64_t end = o->base + o->queue.len, limit = o->base + LINK_WINDOW;
 	uint64_t len = (limit < end ? limit : end) - o->sent;
 
+	if (o->answer_due) {
+		*ret = (struct link_frame){
+			.kind = LINK_EOF, .stream = stream, .arg = LINK_EOF_BROKEN, .seq = end};
+		o->answer_due = false;
+		return true;
+	}
 	if (o->broken)
 		return false;
 	if (o->sent < limit && len) {

@@ -77,6 +77,8 @@ void endpoint_break(struct endpoint *ep, unsigned int stream);
 /* The same, also after the end was delivered: nobody will read the last @unread of the bytes
  * that were delivered (they are still in the job's pipe). */
 void endpoint_break_unread(struct endpoint *ep, unsigned int stream, uint64_t unread);
+/* The peer has heard of it, and of how much was taken. */
+bool endpoint_break_known(const struct endpoint *ep, unsigned int stream);
 
 /* Control messages: delivered once and in order, each to be confirmed when acted upon. A WINSIZE
  * that was not sent yet is replaced. 0, -ENOBUFS, -EINVAL (kind or length). */

@@ -29,6 +29,7 @@ static void receiver_pack(struct packer *p, const struct receiver *in)
 	pack_u8(p, in->eof);
 	pack_u8(p, in->closed);
 	pack_u8(p, in->broken);
+	pack_u8(p, in->broken_known);
 	pack_u64(p, in->taken);
 	pack_blob(p, fifo_data(&in->queue), in->queue.len);
 }
@@ -93,6 +94,7 @@ static int receiver_unpack(struct unpacker *u, struct receiver *in)
 	in->eof = unpack_bool(u);
 	in->closed = unpack_bool(u);
 	in->broken = unpack_bool(u);
+	in->broken_known = unpack_bool(u);
 	in->taken = unpack_u64(u);
 	if (in->delivered > OFFSET_MAX)
 		u->failed = true;

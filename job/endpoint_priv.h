@@ -16,7 +16,8 @@ struct sender {
 	bool eof_sent; /* on this path */
 	bool eof_acked;
 	bool broken;
-	uint64_t taken; /* once broken: what the receiver made use of */
+	bool answer_due; /* to BROKEN */
+	uint64_t taken;  /* once broken: what the receiver made use of */
 };
 
 struct receiver {
@@ -25,7 +26,8 @@ struct receiver {
 	bool eof;    /* the stream ends behind the queue */
 	bool closed; /* its end was delivered */
 	bool broken;
-	uint64_t taken; /* once broken */
+	bool broken_known; /* the sender has answered */
+	uint64_t taken;    /* once broken */
 	bool ack_due, broken_due;
 };
 

@@ -16,7 +16,7 @@
  *        so part of the guest's state; output: written to the user's descriptor).
  *        arg = LINK_ACK_EOF: its end is delivered too. stream LINK_CONTROL: seq = number of the
  *        last control message that was acted upon
- * EOF    seq = length of the whole stream
+ * EOF    seq = length of the whole stream. arg = LINK_EOF_BROKEN: the answer to BROKEN
  * HELLO  first frame on every path, both directions; until it is there other frames are ignored.
  *        body = u64 received[LINK_STREAMS + 1]: the next byte expected in each stream that the
  *        peer sends (0 for the others), and the last control number received; it goes on there
@@ -45,6 +45,7 @@
 #define LINK_BODY_MAX (LINK_REF + LINK_HEADER + LINK_DATA_MAX)
 #define LINK_WINDOW (256u << 10)
 #define LINK_ACK_EOF 1u
+#define LINK_EOF_BROKEN 1u
 
 /* The three pipes, for those of the job's standard descriptors that are STDIO_PIPE, and the two
  * directions of its terminal, if any of them is STDIO_TTY. */

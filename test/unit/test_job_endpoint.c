@@ -387,6 +387,7 @@ static void test_broken_survives_a_cut(void **state)
 	exchange(p->guest, p->deputy);
 	assert_true(endpoint_broken(p->guest, LINK_OUT));
 	assert_true(endpoint_finished(p->guest, LINK_OUT));
+	assert_true(endpoint_break_known(p->deputy, LINK_OUT));
 	assert_true(endpoint_closed(p->deputy, LINK_OUT));
 	assert_false(endpoint_at_end(p->deputy, LINK_OUT));
 }
