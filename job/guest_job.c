@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The job itself: start, signals, stops, its end, and once a second how it does.
+ */
+#include "common/cgroup.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/jobid.h"
+#include "common/log.h"
+#include "common/msg.h"
+#include "job/guest.h"
+#include "job/guest_spec.h"
+#include "job/usage.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KILL_MS 10000
+#define STATS_SECONDS 1.0
+
+/* --------------------------------------------------------------------------------- start */
+
+static void start_failed(struct guest *g, int error, bool exec, const struct err *e)
+{
+	Mosix__GuestStarted m = MOSIX__GUEST_STARTED__INIT;
+
+	m.has_job = m.has_gen = m.has_error = m.has_exec_error = true;
+	m.job = g->job;
+	m.gen = g->gen;
+	m.error = exec ? 0 : error;
+	m.exec_error = exec ? error : 0;
+	m.text = (char *)e->text;
+	guest_farewell(g, MOSIX__MSG_TYPE__MSG_GUEST_STARTED, &m.base);
+}
+
+static void started(struct guest *g)
+{
+	Mosix__GuestStarted m = MOSIX__GUEST_STARTED__INIT;
+	struct err e = {0};
+	int r;
+
+	r = guest_job_watch(g, &e);
+	if (r < 0) {
+		start_failed(g, -r, false, &e);
+		return;
+	}
+	g->state = MOSIX__GUEST_STATE__GUEST_RUNNING;
+	m.has_job = m.has_gen = m.has_error = m.has_exec_error = m.has_pid = true;
+	m.job = g->job;
+	m.gen = g->gen;
+	m.pid = (int32_t)g->init;
+	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_STARTED, &m.base);
+}
+
+static void error_event(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct guest *g = w->data;
+	struct init_error ie;
+	struct err e = {0};
+	ssize_t n = read(g->error_fd, &ie, sizeof(ie));
+
+	(void)loop;
+	(void)revents;
+	guest_close(g, &g->error_io, &g->error_fd);
+	if (n == sizeof(ie)) {
+		container_explain(&g->container, &g->init_spec, &ie, &e);
+		start_failed(g, (int)ie.error, ie.stage == INIT_STAGE_EXEC, &e);
+	} else {
+		started(g);
+	}
+	guest_spec_done(&g->init_spec);
+}
+
+int guest_build(struct guest *g, struct err *e)
+{
+	_cleanup_(strings_freep) char **mounts = NULL;
+	int r;
+
+	r = cgroup_create(g->cgroup);
+	if (r == -EEXIST && cgroup_remove(g->cgroup) == 0)
+		r = cgroup_create(g->cgroup);
+	if (r < 0)
+		return err_sys(e, r, "cannot create the control group %s", g->cgroup);
+	r = guest_spec_mounts(g->spec, &mounts, e);
+	if (r < 0)
+		return r;
+	r = container_build(&g->container, g->job, g->gen, g->tree, (const char *const *)mounts,
+			    g->spec->n_home_mounts, e);
+	if (r < 0)
+		return r;
+	g->built = true;
+	return 0;
+}
+
+static int start(struct guest *g, struct err *e)
+{
+	struct guest_stdio_spec stdio;
+	int child[3], r;
+	struct container_start s = {
+		.cgroup = g->cgroup,
+		.hostname = g->spec->hostname ? g->spec->hostname : "localhost",
+		.stdio = child,
+		.nice = g->spec->nice,
+		.spec = &g->init_spec,
+	};
+
+	r = guest_build(g, e);
+	if (r < 0)
+		return r;
+	r = guest_spec_init(g->spec, &g->init_spec, e);
+	if (r < 0)
+		return r;
+	guest_spec_stdio(g->spec, &stdio);
+	r = stdio_create(&g->stdio, &stdio.spec, &g->container, child, e);
+	if (r < 0)
+		return r;
+	s.tty = g->stdio.slave_path;
+	r = container_start(&g->container, &s, &g->init, &g->error_fd, e);
+	for (int i = 0; i < 3; i++)
+		if (child[i] >= 0)
+			close(child[i]);
+	return r;
+}
+
+void guest_start(struct guest *g, Mosix__GuestStart *m)
+{
+	struct err e = {0};
+	int r;
+
+	if (g->spec || !m->spec || m->job != g->job || m->gen != g->gen) {
+		log_err("Job %s: this guest cannot be started as %s.%u", jobid_str(g->job).s,
+			jobid_str(m->job).s, m->gen);
+		return;
+	}
+	g->spec = steal_ptr(m->spec);
+	g->state = MOSIX__GUEST_STATE__GUEST_STARTING;
+	r = start(g, &e);
+	if (r < 0) {
+		start_failed(g, -r, false, &e);
+		return;
+	}
+	guest_io(g, &g->error_io, g->error_fd, EV_READ);
+}
+
+/* --------------------------------------------------------------------------------- state */
+
+static void changed(struct guest *g, int status)
+{
+	g->status = (uint32_t)status;
+	if (WIFSTOPPED(status)) {
+		g->stopped = true;
+		if (endpoint_control_put(g->ep, LINK_STOPPED, (uint16_t)WSTOPSIG(status), NULL, 0) <
+		    0)
+			log_warn("Job %s: its deputy does not hear that it has stopped",
+				 jobid_str(g->job).s);
+	} else if (WIFCONTINUED(status)) {
+		g->stopped = false;
+	} else {
+		g->stopped = false;
+		g->main_ended = true;
+	}
+}
+
+void guest_job_look(struct guest *g)
+{
+	_cleanup_fd_ int fd = container_open_state(&g->container, O_RDONLY);
+	struct init_state state;
+
+	if (fd < 0 || pread(fd, &state, sizeof(state), 0) != sizeof(state))
+		return;
+	if (!state.serial || state.serial == g->state_serial)
+		return;
+	g->state_serial = state.serial;
+	changed(g, (int)state.status);
+}
+
+static void watch_event(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct guest *g = w->data;
+	uint8_t buf[4096];
+
+	(void)loop;
+	(void)revents;
+	while (read(g->watch_fd, buf, sizeof(buf)) > 0)
+		;
+	if (!g->frozen)
+		guest_job_look(g);
+}
+
+static void init_event(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct guest *g = w->data;
+	struct rusage usage;
+
+	(void)loop;
+	(void)revents;
+	if (wait4(g->init, NULL, WNOHANG, &usage) == 0)
+		return;
+	if (g->max_rss < (uint64_t)usage.ru_maxrss << 10)
+		g->max_rss = (uint64_t)usage.ru_maxrss << 10;
+	guest_job_unwatch(g);
+	g->init = 0;
+}
+
+int guest_job_watch(struct guest *g, struct err *e)
+{
+	char path[64];
+
+	g->init_fd = (int)syscall(SYS_pidfd_open, g->init, 0);
+	if (g->init_fd < 0)
+		return err_sys(e, -errno, "cannot watch the job's first process");
+	fd_set_cloexec(g->init_fd, true);
+	g->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (g->watch_fd >= 0) {
+		int fd = container_open_state(&g->container, O_RDONLY);
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (inotify_add_watch(g->watch_fd, path, IN_MODIFY) < 0)
+			g->watch_fd = fd_close(g->watch_fd);
+		fd_close(fd);
+	}
+	if (g->watch_fd < 0)
+		return err_sys(e, -errno, "cannot watch the job's state");
+	guest_io(g, &g->init_io, g->init_fd, EV_READ);
+	guest_io(g, &g->watch_io, g->watch_fd, EV_READ);
+	ev_timer_again(g->loop, &g->stats);
+	/* What happened before is in the file. */
+	guest_job_look(g);
+	return 0;
+}
+
+void guest_job_unwatch(struct guest *g)
+{
+	guest_close(g, &g->init_io, &g->init_fd);
+	guest_close(g, &g->watch_io, &g->watch_fd);
+	ev_timer_stop(g->loop, &g->stats);
+}
+
+/* ------------------------------------------------------------------------------- signals */
+
+static void queue_signal(struct guest *g, int sig, bool group)
+{
+	union sigval v = {.sival_int = sig | (group ? INIT_TO_GROUP : 0)};
+
+	if (sigqueue(g->init, INIT_SIGNAL, v) < 0)
+		log_warn("Job %s: cannot pass signal %d on: %s", jobid_str(g->job).s, sig,
+			 strerror(errno));
+}
+
+void guest_signal(struct guest *g, int sig, bool group)
+{
+	if (sig < 1 || sig > 64)
+		return;
+	if (g->frozen || g->state == MOSIX__GUEST_STATE__GUEST_STARTING)
+		g->signals |= 1ull << (sig - 1);
+	else if (g->init)
+		queue_signal(g, sig, group);
+}
+
+void guest_signals_flush(struct guest *g)
+{
+	for (int sig = 1; sig <= 64; sig++)
+		if (g->signals >> (sig - 1) & 1 && g->init)
+			queue_signal(g, sig, false);
+	g->signals = 0;
+}
+
+/* ------------------------------------------------------------------------------- the end */
+
+static void report_exited(struct guest *g)
+{
+	Mosix__GuestExited *m = &g->exited;
+
+	mosix__guest_exited__init(m);
+	m->has_job = m->has_gen = m->has_status = m->has_lost = true;
+	m->has_cpu_usec = m->has_max_rss = true;
+	m->job = g->job;
+	m->gen = g->gen;
+	m->status = g->status;
+	m->lost = !g->main_ended;
+	if (m->lost)
+		m->text = (char *)"the job's first process was killed, and all others with it";
+	if (cgroup_cpu_usec(g->cgroup, &m->cpu_usec) < 0)
+		m->cpu_usec = 0;
+	m->max_rss = g->max_rss;
+	g->state = MOSIX__GUEST_STATE__GUEST_ENDED;
+	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_EXITED, &m->base);
+}
+
+void guest_job_settle(struct guest *g)
+{
+	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || g->frozen)
+		return;
+	if (g->signals)
+		guest_signals_flush(g);
+	if (g->init)
+		return;
+	if (!g->drained) {
+		/* With init the kernel has ended all others. */
+		guest_job_look(g);
+		guest_relay_end(g);
+		g->drained = true;
+	}
+	if (guest_relay_finished(g))
+		report_exited(g);
+}
+
+bool guest_kill_all(struct guest *g)
+{
+	int r = cgroup_kill(g->cgroup, KILL_MS);
+
+	if (r < 0 && r != -ENOENT) {
+		log_err("Job %s: not all of its processes die: %s", jobid_str(g->job).s,
+			strerror(-r));
+		return false;
+	}
+	if (g->init)
+		waitpid(g->init, NULL, 0);
+	guest_job_unwatch(g);
+	g->init = 0;
+	r = cgroup_remove(g->cgroup);
+	if (r < 0)
+		log_warn("Job %s: cannot remove its control group: %s", jobid_str(g->job).s,
+			 strerror(-r));
+	return true;
+}
+
+/* ---------------------------------------------------------------------------- statistics */
+
+static void stats_event(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct guest *g = w->data;
+	Mosix__GuestStats m = MOSIX__GUEST_STATS__INIT;
+
+	(void)loop;
+	(void)revents;
+	m.has_job = m.has_gen = m.has_cpu_usec = m.has_rss = m.has_processes = m.has_stopped = true;
+	m.job = g->job;
+	m.gen = g->gen;
+	m.stopped = g->stopped;
+	if (cgroup_cpu_usec(g->cgroup, &m.cpu_usec) < 0 ||
+	    usage_of(g->cgroup, &m.rss, &m.processes) < 0)
+		return;
+	if (g->max_rss < m.rss)
+		g->max_rss = m.rss;
+	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_STATS, &m.base);
+}
+
+void guest_job_init(struct guest *g)
+{
+	ev_io_init(&g->error_io, error_event, -1, 0);
+	ev_io_init(&g->init_io, init_event, -1, 0);
+	ev_io_init(&g->watch_io, watch_event, -1, 0);
+	ev_timer_init(&g->stats, stats_event, STATS_SECONDS, STATS_SECONDS);
+	g->error_io.data = g->init_io.data = g->watch_io.data = g->stats.data = g;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mosix-guest: arguments, event loop and the end.
+ */
+#include "common/cgroup.h"
+#include "common/fd.h"
+#include "common/jobid.h"
+#include "common/log.h"
+#include "job/guest.h"
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum { OPT_JOB = 256, OPT_GEN, OPT_CGROUP, OPT_HOME, OPT_REMOTE };
+
+static const struct argp_option options[] = {
+	{"job", OPT_JOB, "HOME.SEQ", 0, "the job's number", 0},
+	{"gen", OPT_GEN, "N", 0, "generation of this copy", 0},
+	{"cgroup", OPT_CGROUP, "PATH", 0, "control group of this copy", 0},
+	{"home", OPT_HOME, NULL, 0, "this is the job's home node", 0},
+	{"remote", OPT_REMOTE, "DIR", 0, "where the home node's files are seen", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct guest *g = state->input;
+	char *end;
+
+	switch (key) {
+	case OPT_JOB:
+		if (jobid_parse(arg, &g->job) < 0)
+			argp_error(state, "%s is not a job", arg);
+		return 0;
+	case OPT_GEN:
+		g->gen = (uint32_t)strtoul(arg, &end, 10);
+		if (!g->gen || *end)
+			argp_error(state, "%s is not a generation", arg);
+		return 0;
+	case OPT_CGROUP:
+		g->cgroup = arg;
+		return 0;
+	case OPT_HOME:
+		g->tree = "/";
+		return 0;
+	case OPT_REMOTE:
+		g->tree = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!g->job || !g->gen || !g->cgroup || !g->tree)
+			argp_error(state,
+				   "--job, --gen, --cgroup and --home or --remote are needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	options,
+	parse,
+	NULL,
+	"Holds one copy of a MOSIX job. Started by mosixd, not by hand: descriptor 3 is the "
+	"connection to it.",
+	NULL,
+	NULL,
+	NULL,
+};
+
+void guest_io(struct guest *g, ev_io *io, int fd, int events)
+{
+	bool wanted = fd >= 0 && events;
+
+	if (ev_is_active(io) && wanted && io->fd == fd &&
+	    (io->events & (EV_READ | EV_WRITE)) == events)
+		return;
+	ev_io_stop(g->loop, io);
+	if (!wanted)
+		return;
+	ev_io_set(io, fd, events);
+	ev_io_start(g->loop, io);
+}
+
+void guest_close(struct guest *g, ev_io *io, int *fd)
+{
+	ev_io_stop(g->loop, io);
+	*fd = fd_close(*fd);
+}
+
+/* Before the loop waits: whatever the last events made possible. */
+static void settle(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct guest *g = w->data;
+
+	(void)revents;
+	guest_job_settle(g);
+	guest_relay_settle(g);
+	guest_daemon_settle(g);
+	if (g->over)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+/* The daemon's unit may be stopped, the terminal may go away: the job stays. Only the daemon's
+ * word ends it. */
+static void ignore_signals(void)
+{
+	static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGTTOU};
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+static int setup(struct guest *g, struct err *e)
+{
+	int r;
+
+	ignore_signals();
+	/* A guest that the kernel picks would take its whole job along. */
+	(void)file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-900");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return err_sys(e, -errno, "cannot become a subreaper");
+	r = container_private(e);
+	if (r < 0)
+		return r;
+	g->loop = ev_loop_new(EVFLAG_AUTO);
+	if (!g->loop)
+		return err_set(e, -ENOMEM, "cannot create an event loop");
+	r = endpoint_new(&g->ep, ENDPOINT_GUEST);
+	if (r < 0)
+		return err_sys(e, r, "cannot create the job link");
+	stdio_init(&g->stdio);
+	guest_job_init(g);
+	guest_relay_init(g);
+	guest_move_init(g);
+	ev_prepare_init(&g->prepare, settle);
+	g->prepare.data = g;
+	ev_prepare_start(g->loop, &g->prepare);
+	r = guest_daemon_init(g);
+	return r < 0 ? err_sys(e, r, "descriptor 3 is no connection to mosixd") : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct guest g = {.init_fd = -1, .error_fd = -1, .watch_fd = -1};
+	struct err e;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &g);
+	if (setup(&g, &e) < 0) {
+		log_err("mosix-guest for job %s: %s", jobid_str(g.job).s, e.text);
+		return 1;
+	}
+	ev_run(g.loop, 0);
+
+	guest_kill_all(&g);
+	return 0;
+}
