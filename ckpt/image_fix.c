@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Image files: two magic numbers, then entries of {u32 size; protobuf}, all little-endian. */
+/* Changes entries; unknown fields and entries that need no change stay as they are. */
 #include "ckpt/image_fix.h"
 
+#include "ckpt/image.h"
 #include "ckpt/images.pb-c.h"
 #include "common/cleanup.h"
 #include "common/msg.h"
@@ -12,10 +13,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#define MAGIC_COMMON 0x54564319u
-#define MAGIC_CORE 0x55053847u
-#define MAGIC_FILES 0x56303138u
-#define HEADER 8
 #define MODE_COMPAT 2u
 #define SYSCALL_INSN 2 /* bytes of the `syscall` instruction */
 
@@ -47,14 +44,6 @@ static int buffer_add_entry(struct buffer *b, const void *data, size_t len)
 
 	r = buffer_add(b, &size, sizeof(size));
 	return r < 0 ? r : buffer_add(b, data, len);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
 }
 
 /* The calls that Linux resumes by itself after a freeze, but with state that criu cannot save. */
@@ -137,6 +126,8 @@ static int fix_entry(const ProtobufCMessageDescriptor *d, fix_fn fix, const uint
 	size_t packed_len;
 	int r;
 
+	if (len > CHAN_FRAME_MAX)
+		return buffer_add_entry(out, entry, len); /* as full of signals as a queue can be */
 	m = msg_unpack(d, entry, len);
 	if (!m)
 		return -EBADMSG;
@@ -154,20 +145,14 @@ static int fix_entry(const ProtobufCMessageDescriptor *d, fix_fn fix, const uint
 static int fix_entries(const ProtobufCMessageDescriptor *d, fix_fn fix, const uint8_t *img,
 		       size_t len, struct buffer *out)
 {
-	size_t pos = HEADER, size;
+	size_t pos = IMAGE_HEADER, size;
+	const uint8_t *entry;
 	int r, changed = 0;
 
-	r = buffer_add(out, img, HEADER);
-	while (r >= 0 && pos < len) {
-		if (len - pos < 4)
-			return -EBADMSG;
-		size = get32(img + pos);
-		pos += 4;
-		if (size > len - pos)
-			return -EBADMSG;
-		r = fix_entry(d, fix, img + pos, size, out);
+	r = buffer_add(out, img, IMAGE_HEADER);
+	while (r >= 0 && (r = image_next(img, len, &pos, &entry, &size)) > 0) {
+		r = fix_entry(d, fix, entry, size, out);
 		changed += r > 0;
-		pos += size;
 	}
 	return r < 0 ? r : changed;
 }
@@ -180,8 +165,9 @@ static int fix_image(uint32_t magic, const ProtobufCMessageDescriptor *d, fix_fn
 
 	if (len > IMAGE_FIX_MAX)
 		return -EFBIG;
-	if (len < HEADER || get32(img) != MAGIC_COMMON || get32(img + 4) != magic)
-		return -EBADMSG;
+	r = image_check(img, len, magic);
+	if (r < 0)
+		return r;
 	r = fix_entries(d, fix, img, len, &out);
 	if (r <= 0) {
 		free(out.data);
@@ -194,10 +180,12 @@ static int fix_image(uint32_t magic, const ProtobufCMessageDescriptor *d, fix_fn
 
 int image_fix_core(const uint8_t *img, size_t len, uint8_t **ret, size_t *ret_len)
 {
-	return fix_image(MAGIC_CORE, &image__core__descriptor, fix_core, img, len, ret, ret_len);
+	return fix_image(IMAGE_MAGIC_CORE, &image__core__descriptor, fix_core, img, len, ret,
+			 ret_len);
 }
 
 int image_fix_files(const uint8_t *img, size_t len, uint8_t **ret, size_t *ret_len)
 {
-	return fix_image(MAGIC_FILES, &image__file__descriptor, fix_file, img, len, ret, ret_len);
+	return fix_image(IMAGE_MAGIC_FILES, &image__file__descriptor, fix_file, img, len, ret,
+			 ret_len);
 }

@@ -7,6 +7,7 @@
 #include "ckpt/amx.h"
 #include "ckpt/extra.h"
 #include "ckpt/images.h"
+#include "ckpt/leftover.h"
 #include "ckpt/worker.h"
 #include "ckpt/xfer.h"
 #include "common/cgroup.h"
@@ -329,9 +330,20 @@ static int on_net(struct source *s)
 
 /* ------------------------------------------------------------------ the end */
 
+/* What criu would have removed. The job is still there, and with it the view of its mounts. */
+static void remove_leftovers(struct source *s)
+{
+	char root[32];
+	struct leftover_mount m = {"/", root};
+
+	snprintf(root, sizeof(root), "/proc/%d/root", s->cmd->init);
+	leftover_remove(s->images, LEFTOVER_LINK, &m, 1);
+}
+
 /* Answers every question with no until criu is gone: it puts the processes back as they were. */
 static void end_criu(struct source *s)
 {
+	bool killed = s->criu_gone;
 	struct criu_event ev;
 
 	if (s->dumped && !s->criu_gone)
@@ -343,6 +355,8 @@ static void end_criu(struct source *s)
 	}
 	s->criu = criu_free(s->criu, WORKER_FREEZE_MS);
 	cgroup_freeze(s->cmd->cgroup, WORKER_FREEZE_MS);
+	if (killed)
+		remove_leftovers(s);
 }
 
 static int fail(struct source *s, bool refused)

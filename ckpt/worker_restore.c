@@ -6,6 +6,7 @@
 #include "ckpt/extra.h"
 #include "ckpt/image_fix.h"
 #include "ckpt/images.h"
+#include "ckpt/leftover.h"
 #include "ckpt/tasks.h"
 #include "ckpt/worker.h"
 #include "ckpt/xfer.h"
@@ -180,12 +181,25 @@ static int send_request(struct destination *d, CriuOpts *opts)
 	return r;
 }
 
+static void remove_leftovers(struct destination *d)
+{
+	struct leftover_mount m[ENGINE_MOUNTS_MAX + 1] = {{"/", d->cmd->root}};
+	size_t n = 1;
+
+	for (size_t i = 0; i < d->cmd->n_mounts && n <= ENGINE_MOUNTS_MAX; i++, n++) {
+		m[n].mountpoint = d->cmd->mounts[i]->mountpoint;
+		m[n].source = d->cmd->mounts[i]->source;
+	}
+	leftover_remove(d->images, LEFTOVER_GHOST, m, n);
+}
+
 static int request_restore(struct destination *d)
 {
 	CriuOpts opts = CRIU_OPTS__INIT;
 	char **list = NULL;
 	int r;
 
+	remove_leftovers(d); /* of an attempt before this one */
 	worker_criu_opts(&opts, d->images);
 	opts.root = d->cmd->root;
 	opts.has_rst_sibling = true;
@@ -353,7 +367,8 @@ static int on_restore(struct destination *d, const struct chan_frame *f)
 	if (!d->cmd || !d->cmd->root)
 		return -EPROTO;
 	for (size_t i = 0; i < d->cmd->n_mounts; i++) {
-		if (!d->cmd->mounts[i]->key || !d->cmd->mounts[i]->source)
+		if (!d->cmd->mounts[i]->key || !d->cmd->mounts[i]->mountpoint ||
+		    !d->cmd->mounts[i]->source)
 			return -EPROTO;
 	}
 	return spawn_criu(d);
@@ -453,6 +468,8 @@ static int fail(struct destination *d)
 	d->criu = criu_free(d->criu, 0);
 	if (d->cmd)
 		cgroup_kill(d->w->cgroup, WORKER_FREEZE_MS);
+	if (d->started)
+		remove_leftovers(d);
 	return worker_tell_failed(d->w, &d->err, false);
 }
 
