@@ -82,6 +82,10 @@ int key_load(const char *path, uint8_t ret[KEY_SIZE], struct err *e)
 		return err_sys(e, -errno, "cannot open the cluster key %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "the cluster key %s is not a regular file", path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(e, -EACCES,
+			       "the cluster key %s belongs to user %u: chown it to root", path,
+			       (unsigned int)st.st_uid);
 	if (st.st_mode & 077)
 		return err_set(e, -EACCES,
 			       "the cluster key %s can be used by others (mode %04o): "

@@ -23,6 +23,7 @@ struct tls {
 	gnutls_psk_server_credentials_t server;
 	char identity[IDENTITY_MAX + 1];
 	uint8_t key[STREAM_KEY_SIZE];
+	bool ready;    /* another gnutls_handshake() would start a change of keys */
 	size_t unsent; /* bytes that GnuTLS has taken in but could not write out yet */
 };
 
@@ -67,6 +68,8 @@ static int tls_handshake(struct stream *s)
 	struct tls *t = s->tls;
 	int r;
 
+	if (t->ready)
+		return 0;
 	do
 		r = gnutls_handshake(t->session);
 	while (r == GNUTLS_E_INTERRUPTED ||
@@ -74,8 +77,10 @@ static int tls_handshake(struct stream *s)
 	if (r == GNUTLS_E_AGAIN)
 		return gnutls_record_get_direction(t->session) ? STREAM_E_WANT_WRITE
 							       : STREAM_E_WANT_READ;
-	if (r >= 0)
+	if (r >= 0) {
+		t->ready = true;
 		return 0;
+	}
 	if (r != GNUTLS_E_FATAL_ALERT_RECEIVED)
 		gnutls_alert_send_appropriate(t->session, r);
 	return means_key(t, r) ? -EACCES : tls_errno(r);

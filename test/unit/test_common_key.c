@@ -45,6 +45,22 @@ static void test_modes(void **state)
 	}
 }
 
+static void test_owner(void **state)
+{
+	uint8_t key[KEY_SIZE] = {7};
+	struct err e;
+
+	(void)state;
+	assert_int_equal(load(HEX "\n", 0600, key, &e), 0);
+	if (chown(test_path(dir, "k"), geteuid() + 1000, (gid_t)-1) < 0)
+		skip();
+	key[0] = 7;
+	assert_int_equal(key_load(test_path(dir, "k"), key, &e), -EACCES);
+	assert_non_null(strstr(e.text, "chown"));
+	assert_int_equal(key[0], 7);
+	assert_int_equal(unlink(test_path(dir, "k")), 0);
+}
+
 static void test_bad_files(void **state)
 {
 	static const char *const bad[] = {
@@ -148,9 +164,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_load),      cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_create),
-		cmocka_unit_test(test_derive),    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_load),   cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_owner),  cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_create), cmocka_unit_test(test_derive),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -85,6 +85,24 @@ static void test_talk(void **state)
 	assert_int_equal(stream_read(e.server, buf, sizeof(buf)), 0);
 }
 
+/* Owners may ask for the handshake again and again. */
+static void test_handshake_again(void **state)
+{
+	_cleanup_(ends_done) struct ends e = make_connected();
+	char out[64] = "text", in[64];
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		assert_int_equal(stream_handshake(e.client), 0);
+		assert_int_equal(stream_handshake(e.server), 0);
+		assert_int_equal(stream_write(e.client, out, sizeof(out)), sizeof(out));
+		assert_int_equal(stream_read(e.server, in, sizeof(in)), sizeof(in));
+		assert_int_equal(stream_write(e.server, in, sizeof(in)), sizeof(in));
+		assert_int_equal(stream_read(e.client, in, sizeof(in)), sizeof(in));
+	}
+	assert_string_equal(in, "text");
+}
+
 static void test_wrong_key(void **state)
 {
 	_cleanup_(ends_done) struct ends e = make_ends("peer", key_two, "peer", key_one);
@@ -327,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_talk),
+		cmocka_unit_test(test_handshake_again),
 		cmocka_unit_test(test_wrong_key),
 		cmocka_unit_test(test_wrong_identity),
 		cmocka_unit_test(test_bad_arguments),
