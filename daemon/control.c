@@ -109,6 +109,7 @@ static int client_read_groups(struct client *c, int fd)
 {
 	socklen_t len = 0;
 
+	/* cppcheck-suppress nullPointer ; with length 0 it only tells the length */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0)
 		return 0;
 	if (errno != ERANGE)

@@ -30,9 +30,9 @@
 /* Lists of all jobs or guests, or a JobSpec without argv and environment. */
 #define LARGE (1024 * KIB)
 /* A JobStart leaves room for what the daemon adds before it becomes a GuestStart. */
-#define JOB_START_MAX (MESSAGE_MAX - LARGE)
+#define JOB_MAX (MESSAGE_MAX - LARGE)
 /* LINK_REF + LINK_HEADER + LINK_DATA_MAX of job/link.h. */
-#define LINK_FRAME_MAX (16 + 16 + 32 * KIB)
+#define LINK_MAX (16 + 16 + 32 * KIB)
 
 #define D(name) &mosix__##name##__descriptor
 #define RAW NULL
@@ -47,53 +47,53 @@
 
 /* clang-format off */
 static const struct message_info table[] = {
-	/*  type            body                  max             first       then */
-	ROW(HELLO,          D(hello),             SMALL,          PEER,       0),
-	ROW(PING,           D(ping),              SMALL,          0,          PEER),
-	ROW(FORWARD,        D(forward),           SMALL,          0,          PEER),
-	ROW(FORWARD_REPLY,  D(reply),             LARGE,          0,          PEER),
+	/*  type              body              max          first       then */
+	ROW(HELLO,            D(hello),         SMALL,       PEER,       0),
+	ROW(PING,             D(ping),          SMALL,       0,          PEER),
+	ROW(FORWARD,          D(forward),       SMALL,       0,          PEER),
+	ROW(FORWARD_REPLY,    D(reply),         LARGE,       0,          PEER),
 
-	ROW(GUEST_START,    D(guest_start),       MESSAGE_MAX,    0,          PEER | TO_GUEST),
-	ROW(GUEST_STARTED,  D(guest_started),     SMALL,          0,          PEER | FROM_GUEST),
-	ROW(GUEST_EXITED,   D(guest_exited),      SMALL,          0,          PEER | FROM_GUEST),
-	ROW(GUEST_EXITED_ACK, D(guest_ref),       SMALL,          0,          PEER | TO_GUEST),
-	ROW(GUEST_SIGNAL,   D(guest_signal),      SMALL,          0,          PEER | TO_GUEST),
-	ROW(GUEST_KILL,     D(guest_ref),         SMALL,          0,          PEER | TO_GUEST),
-	ROW(GUEST_STATS,    D(guest_stats),       SMALL,          0,          PEER | FROM_GUEST),
-	ROW(GUEST_CHECK,    D(guest_check),       SMALL,          0,          PEER | TO_GUEST),
-	ROW(GUEST_CHECKED,  D(guest_checked),     SMALL,          0,          PEER | FROM_GUEST),
-	ROW(GUEST_LIST,     D(guest_list),        LARGE,          0,          PEER),
-	ROW(GUEST_HELLO,    D(guest_hello),       SMALL,          FROM_GUEST, 0),
+	ROW(GUEST_START,      D(guest_start),   MESSAGE_MAX, 0,          PEER | TO_GUEST),
+	ROW(GUEST_STARTED,    D(guest_started), SMALL,       0,          PEER | FROM_GUEST),
+	ROW(GUEST_EXITED,     D(guest_exited),  SMALL,       0,          PEER | FROM_GUEST),
+	ROW(GUEST_EXITED_ACK, D(guest_ref),     SMALL,       0,          PEER | TO_GUEST),
+	ROW(GUEST_SIGNAL,     D(guest_signal),  SMALL,       0,          PEER | TO_GUEST),
+	ROW(GUEST_KILL,       D(guest_ref),     SMALL,       0,          PEER | TO_GUEST),
+	ROW(GUEST_STATS,      D(guest_stats),   SMALL,       0,          PEER | FROM_GUEST),
+	ROW(GUEST_CHECK,      D(guest_check),   SMALL,       0,          PEER | TO_GUEST),
+	ROW(GUEST_CHECKED,    D(guest_checked), SMALL,       0,          PEER | FROM_GUEST),
+	ROW(GUEST_LIST,       D(guest_list),    LARGE,       0,          PEER),
+	ROW(GUEST_HELLO,      D(guest_hello),   SMALL,       FROM_GUEST, 0),
 
-	ROW(MOVE_PREPARE,   D(move_prepare),      LARGE,          0,          PEER | TO_GUEST),
-	ROW(MOVE_PREPARED,  D(move_prepared),     SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_BEGIN,     D(move_begin),        SMALL,          0,          PEER | TO_GUEST),
-	ROW(MOVE_DUMPED,    D(move_ref),          SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_READY,     D(move_ref),          SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_FAILED,    D(move_failed),       SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_DECISION,  D(move_decision),     SMALL,          0,          PEER | TO_GUEST),
-	ROW(MOVE_FINISHED,  D(move_ref),          SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_QUERY,     D(move_ref),          SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_PROGRESS,  D(move_progress),     SMALL,          0,          PEER | FROM_GUEST),
-	ROW(MOVE_BULK,      D(move_ref),          SMALL,          0,          TO_GUEST),
+	ROW(MOVE_PREPARE,     D(move_prepare),  LARGE,       0,          PEER | TO_GUEST),
+	ROW(MOVE_PREPARED,    D(move_prepared), SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_BEGIN,       D(move_begin),    SMALL,       0,          PEER | TO_GUEST),
+	ROW(MOVE_DUMPED,      D(move_ref),      SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_READY,       D(move_ref),      SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_FAILED,      D(move_failed),   SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_DECISION,    D(move_decision), SMALL,       0,          PEER | TO_GUEST),
+	ROW(MOVE_FINISHED,    D(move_ref),      SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_QUERY,       D(move_ref),      SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_PROGRESS,    D(move_progress), SMALL,       0,          PEER | FROM_GUEST),
+	ROW(MOVE_BULK,        D(move_ref),      SMALL,       0,          TO_GUEST),
 
-	ROW(LINK,           RAW,                  LINK_FRAME_MAX, 0,          PEER | LINKS),
-	ROW(LINK_UP,        D(link_up),           SMALL,          0,          PEER | TO_USER | TO_GUEST),
-	ROW(LINK_DOWN,      D(guest_ref),         SMALL,          0,          PEER | TO_USER | TO_GUEST),
+	ROW(LINK,             RAW,              LINK_MAX,    0,          PEER | LINKS),
+	ROW(LINK_UP,          D(link_up),       SMALL,       0,          PEER | TO_USER | TO_GUEST),
+	ROW(LINK_DOWN,        D(guest_ref),     SMALL,       0,          PEER | TO_USER | TO_GUEST),
 
-	ROW(JOB_START,      D(job_start),         JOB_START_MAX,  FROM_USER,  0),
-	ROW(JOB_STARTED,    D(job_started),       SMALL,          0,          TO_USER),
-	ROW(JOB_ENDED,      D(job_ended),         SMALL,          0,          TO_USER),
-	ROW(JOB_ENDED_ACK,  D(guest_ref),         SMALL,          0,          FROM_USER),
-	ROW(DEPUTY_HELLO,   D(deputy_hello),      SMALL,          FROM_USER,  0),
-	ROW(JOB_SIGNAL,     D(guest_signal),      SMALL,          0,          FROM_USER),
-	ROW(JOB_MOVED,      D(job_moved),         SMALL,          0,          TO_USER),
-	ROW(REQUEST,        D(request),           SMALL,          FROM_USER,  FROM_USER),
-	ROW(REPLY,          D(reply),             MESSAGE_MAX,    0,          TO_USER),
+	ROW(JOB_START,        D(job_start),     JOB_MAX,     FROM_USER,  0),
+	ROW(JOB_STARTED,      D(job_started),   SMALL,       0,          TO_USER),
+	ROW(JOB_ENDED,        D(job_ended),     SMALL,       0,          TO_USER),
+	ROW(JOB_ENDED_ACK,    D(guest_ref),     SMALL,       0,          FROM_USER),
+	ROW(DEPUTY_HELLO,     D(deputy_hello),  SMALL,       FROM_USER,  0),
+	ROW(JOB_SIGNAL,       D(guest_signal),  SMALL,       0,          FROM_USER),
+	ROW(JOB_MOVED,        D(job_moved),     SMALL,       0,          TO_USER),
+	ROW(REQUEST,          D(request),       SMALL,       FROM_USER,  FROM_USER),
+	ROW(REPLY,            D(reply),         MESSAGE_MAX, 0,          TO_USER),
 
-	ROW(MFS_CONFIG,     D(mfs_config),        MESSAGE_MAX,    0,          TO_MFS),
-	ROW(MFS_ACCEPT,     RAW,                  0,              0,          TO_MFS),
-	ROW(MFS_HELLO,      D(mfs_hello),         SMALL,          FROM_MFS,   0),
+	ROW(MFS_CONFIG,       D(mfs_config),    MESSAGE_MAX, 0,          TO_MFS),
+	ROW(MFS_ACCEPT,       RAW,              0,           0,          TO_MFS),
+	ROW(MFS_HELLO,        D(mfs_hello),     SMALL,       FROM_MFS,   0),
 };
 /* clang-format on */
 
