@@ -2,6 +2,7 @@
 /* Image files in memory. */
 #include "ckpt/images.h"
 
+#include "ckpt/shm.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include <errno.h>
@@ -103,8 +104,6 @@ int images_open(uint64_t size)
 		r = set_option(fs, "mode", "0700");
 	if (r < 0)
 		return r;
-	/* Large pages make large images cheaper; not every kernel has them. */
-	set_option(fs, "huge", "within_size");
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	dir = fsmount(fs, FSMOUNT_CLOEXEC,
@@ -154,6 +153,9 @@ static bool ends_in(const char *name, size_t len, const char *suffix)
 bool images_name_ok(const char *name)
 {
 	size_t len = strnlen(name, IMAGE_NAME_MAX);
+
+	if (strcmp(name, SHM_IMAGE) == 0)
+		return true;
 
 	if (len == IMAGE_NAME_MAX || !ends_in(name, len, ".img"))
 		return false;

@@ -8,6 +8,7 @@
 #include "ckpt/extra.h"
 #include "ckpt/images.h"
 #include "ckpt/leftover.h"
+#include "ckpt/shm.h"
 #include "ckpt/worker.h"
 #include "ckpt/xfer.h"
 #include "common/cgroup.h"
@@ -18,6 +19,7 @@
 #include "common/preamble.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,6 +46,7 @@ struct source {
 	bool criu_gone;
 	bool dumped; /* criu waits at post-dump (or is gone behind it); frozen again */
 	int images;
+	pid_t tar;      /* packs /dev/shm */
 	int connecting; /* the socket until it is connected */
 	struct stream *net;
 	struct xfer_sender *tx;
@@ -126,6 +129,10 @@ static int on_post_dump(struct source *s)
 	if (r < 0)
 		return err_sys(&s->err, r, "Cannot freeze the job again after saving it");
 	s->dumped = true;
+	r = shm_packed(s->tar, &s->err);
+	s->tar = 0;
+	if (r < 0)
+		return r;
 	if (s->phase != SENDING)
 		return 0;
 	r = xfer_sender_finish(s->tx);
@@ -495,6 +502,21 @@ static int check_command(const Worker__Dump *d)
 	return 0;
 }
 
+static int pack_shm(struct source *s)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < s->cmd->n_mounts; i++) {
+		if (strcmp(s->cmd->mounts[i]->key, ENGINE_SHM_KEY) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/root%s", s->cmd->init,
+			 s->cmd->mounts[i]->mountpoint);
+		s->tar = shm_pack(path, s->images, &s->err);
+		return s->tar < 0 ? s->tar : 0;
+	}
+	return 0;
+}
+
 static int start(struct source *s)
 {
 	int r;
@@ -515,7 +537,7 @@ static int start(struct source *s)
 	if (r < 0)
 		return err_sys(&s->err, r, "Cannot connect to the other node at %s:%u",
 			       s->cmd->address, s->cmd->port);
-	return 0;
+	return pack_shm(s);
 }
 
 static int run(struct source *s)

@@ -7,6 +7,7 @@
 #include "ckpt/image_fix.h"
 #include "ckpt/images.h"
 #include "ckpt/leftover.h"
+#include "ckpt/shm.h"
 #include "ckpt/tasks.h"
 #include "ckpt/worker.h"
 #include "ckpt/xfer.h"
@@ -193,6 +194,15 @@ static void remove_leftovers(struct destination *d)
 	leftover_remove(d->images, LEFTOVER_GHOST, m, n);
 }
 
+static int unpack_shm(struct destination *d)
+{
+	for (size_t i = 0; i < d->cmd->n_mounts; i++) {
+		if (strcmp(d->cmd->mounts[i]->key, ENGINE_SHM_KEY) == 0)
+			return shm_unpack(d->cmd->mounts[i]->source, d->images, &d->err);
+	}
+	return 0;
+}
+
 static int request_restore(struct destination *d)
 {
 	CriuOpts opts = CRIU_OPTS__INIT;
@@ -200,6 +210,9 @@ static int request_restore(struct destination *d)
 	int r;
 
 	remove_leftovers(d); /* of an attempt before this one */
+	r = unpack_shm(d);
+	if (r < 0)
+		return r;
 	worker_criu_opts(&opts, d->images);
 	opts.root = d->cmd->root;
 	opts.has_rst_sibling = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sending end: follows page images as they grow, frees what is sent. */
 #include "ckpt/images.h"
+#include "ckpt/shm.h"
 #include "ckpt/xfer.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
@@ -150,7 +151,7 @@ static int add_file(struct xfer_sender *x, const char *name)
 
 static bool grows(const char *name)
 {
-	return strncmp(name, "pages-", 6) == 0;
+	return strncmp(name, "pages-", 6) == 0 || strcmp(name, SHM_IMAGE) == 0;
 }
 
 static int add_growing(void *arg, const char *name)

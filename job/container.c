@@ -206,9 +206,11 @@ static int build_all(struct container *c, const char *tree, const char *const *h
 		  : build_own(c, "run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755",
 			      fill_run, e);
 	r = r < 0 ? r : build_own(c, "dev", "/dev", "tmpfs", MS_NOSUID, "mode=0755", fill_dev, e);
+	r = r < 0 ? r
+		  : build_own(c, "pts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, pts, NULL, e);
 	return r < 0 ? r
-		     : build_own(c, "pts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, pts, NULL,
-				 e);
+		     : build_own(c, ENGINE_SHM_KEY, "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV,
+				 "mode=1777", NULL, e);
 }
 
 int container_build(struct container *ret, uint64_t job, uint32_t gen, const char *tree,

@@ -25,7 +25,6 @@ enum {
 	STEP_MAPS = 1,
 	STEP_ROOT,
 	STEP_PROC,
-	STEP_SHM,
 	STEP_PIVOT,
 	STEP_HOSTNAME,
 	STEP_STDIO,
@@ -63,8 +62,6 @@ int container_enter(const struct container *c, uint32_t *ret_step)
 	}
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return step(ret_step, STEP_PROC);
-	if (mount("shm", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
-		return step(ret_step, STEP_SHM);
 	/* The old root ends up on top of the new one and is taken off from there. */
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return step(ret_step, STEP_PIVOT);
@@ -252,7 +249,6 @@ static void explain_container(const struct container *c, uint32_t detail, int er
 		[STEP_MAPS] = "cannot wait for the job's user map",
 		[STEP_ROOT] = "cannot make the home node's tree the job's",
 		[STEP_PROC] = "cannot mount the job's /proc",
-		[STEP_SHM] = "cannot mount the job's /dev/shm",
 		[STEP_PIVOT] = "cannot enter the job's tree",
 		[STEP_HOSTNAME] = "cannot set the job's host name",
 		[STEP_STDIO] = "cannot open the job's standard input and output",

@@ -102,6 +102,8 @@ static void make_mounts(struct copy *c)
 	make_dev(c->sources[c->mount_count - 1]);
 	add_mount(c, "pts", "/dev/pts");
 	make_fs("devpts", c->sources[c->mount_count - 1], "newinstance,ptmxmode=0666,mode=620");
+	add_mount(c, ENGINE_SHM_KEY, "/dev/shm");
+	make_fs("tmpfs", c->sources[c->mount_count - 1], "mode=1777");
 	add_mount(c, "run", "/run");
 	make_fs("tmpfs", c->sources[c->mount_count - 1], "mode=755");
 	add_mount(c, "sys", "/sys");
@@ -178,8 +180,6 @@ static void enter_root(const struct copy *c)
 	}
 	snprintf(path, sizeof(path), "%s/proc", c->root);
 	check(mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mount", path);
-	snprintf(path, sizeof(path), "%s/dev/shm", c->root);
-	check(mount("shm", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"), "mount", path);
 	check(chdir(c->root), "chdir", c->root);
 	check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root", c->root);
 	check(umount2(".", MNT_DETACH), "umount", ".");

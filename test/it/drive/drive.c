@@ -3,10 +3,11 @@
  * Plays the guests of both nodes and the arbiter, on one node: moves a job to and fro through the
  * real engine, over TLS on the loopback, and says what happened.
  *
- * usage: ckpt-drive [-n MOVES] [-a N] [-w MS] [-f POINT] [-c] [-x] [-v] -- PROGRAM [ARG...]
+ * usage: ckpt-drive [-n MOVES] [-a N] [-w MS] [-f POINT] [-r] [-c] [-x] [-v] -- PROGRAM [ARG...]
  *	-n  so many moves (1); -w  pause between two
  *	-a  each Nth is aborted when both have voted
  *	-f  fail point (ckpt/NAME) at which the worker kills itself in every move
+ *	-r  the first move is not before the program's first output
  *	-x  moves it even if the check before says that it cannot move
  *	-c  with -f: criu is killed there, and the worker goes on
  *
@@ -43,7 +44,7 @@
 struct options {
 	int moves, pause_ms;
 	int aborts;
-	bool kill_criu, verbose, force;
+	bool wait_output, kill_criu, verbose, force;
 	const char *point;
 };
 
@@ -431,7 +432,7 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+n:w:a:f:cvx")) != -1) {
+	while ((c = getopt(argc, argv, "+n:w:a:f:rcvx")) != -1) {
 		switch (c) {
 		case 'n':
 			opt.moves = atoi(optarg);
@@ -447,6 +448,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'c':
 			opt.kill_criu = true;
+			break;
+		case 'r':
+			opt.wait_output = true;
 			break;
 		case 'x':
 			opt.force = true;
@@ -493,6 +497,14 @@ static bool run_for(struct copy *c, int ms)
 	}
 }
 
+static void wait_output(const struct copy *c)
+{
+	struct pollfd p = {c->out, POLLIN, 0};
+
+	if (poll(&p, 1, 60000) != 1)
+		wrong("the job says nothing");
+}
+
 int main(int argc, char **argv)
 {
 	struct copy copies[2], *here = &copies[0], *there = &copies[1];
@@ -504,6 +516,8 @@ int main(int argc, char **argv)
 	set_up();
 	copy_prepare(here, base, n++);
 	copy_start(here, argv + optind);
+	if (opt.wait_output)
+		wait_output(here);
 	for (int i = 0; i < opt.moves && run_for(here, opt.pause_ms ? opt.pause_ms : 50); i++) {
 		if (!look(here) && !opt.force)
 			continue;
