@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One step of any of the three machines: what the event is to its table, which row fits, what the
- * row does.
+ * One step of any of the three machines: what the row that fits does.
  */
 #include "policy/handover.h"
 #include "policy/handover_table.h"
@@ -16,6 +15,7 @@ void handover_arbiter_init(struct handover *m, uint32_t home, const struct hando
 		.home = home,
 		.source = source,
 		.destination = destination,
+		.over = job->gen == 0,
 		.job = *job,
 	};
 }
@@ -53,234 +53,27 @@ bool handover_is_current(const struct handover_job *job, const struct handover_r
 	return job->gen == ref->gen && job->move == ref->move;
 }
 
-const struct handover_table *handover_table(enum handover_role role)
+enum handover_copy handover_listed_as(const struct handover *m)
 {
-	switch (role) {
-	case HANDOVER_ARBITER:
-		return &handover_arbiter_table;
-	case HANDOVER_SOURCE:
-		return &handover_source_table;
-	case HANDOVER_DESTINATION:
-		return &handover_destination_table;
-	}
-	assert(!"a role");
-	return NULL;
-}
-
-static bool same_move(const struct handover *m, const struct handover_event *ev)
-{
-	return ev->ref.move == m->ref.move && ev->ref.job == m->ref.job &&
-	       ev->ref.gen == m->ref.gen;
-}
-
-/* Is @ev from or about the move's source (or its destination)? A move that is not known takes
- * anybody's word for it: the answer goes back there and depends on the journal alone. */
-static bool at_source(const struct handover *m, const struct handover_event *ev)
-{
-	return m->source == 0 || ev->node == m->source;
-}
-
-static bool at_destination(const struct handover *m, const struct handover_event *ev)
-{
-	return m->destination == 0 || ev->node == m->destination;
-}
-
-static enum handover_trigger either(const struct handover *m, const struct handover_event *ev,
-				    enum handover_trigger source, enum handover_trigger destination)
-{
-	if (m->source == 0 || m->destination == 0)
-		return TRIGGER_NOTHING;
-	if (ev->node == m->source)
-		return source;
-	if (ev->node == m->destination)
-		return destination;
-	return TRIGGER_NOTHING;
-}
-
-static enum handover_trigger arbiter_message(const struct handover *m,
-					     const struct handover_event *ev)
-{
-	switch (ev->msg) {
-	case HANDOVER_MSG_PREPARED:
-		return at_destination(m, ev) ? TRIGGER_PREPARED : TRIGGER_NOTHING;
-	case HANDOVER_MSG_DUMPED:
-		return at_source(m, ev) ? TRIGGER_DUMPED : TRIGGER_NOTHING;
-	case HANDOVER_MSG_READY:
-		return at_destination(m, ev) ? TRIGGER_READY : TRIGGER_NOTHING;
-	case HANDOVER_MSG_FAILED:
-		return either(m, ev, TRIGGER_FAILED_S, TRIGGER_FAILED_D);
-	case HANDOVER_MSG_FINISHED:
-		return either(m, ev, TRIGGER_FINISHED_S, TRIGGER_FINISHED_D);
-	case HANDOVER_MSG_PROGRESS:
-		return either(m, ev, TRIGGER_PROGRESS, TRIGGER_PROGRESS);
-	case HANDOVER_MSG_QUERY:
-		if (ev->source)
-			return at_source(m, ev) ? TRIGGER_QUERY_S : TRIGGER_NOTHING;
-		return at_destination(m, ev) ? TRIGGER_QUERY_D : TRIGGER_NOTHING;
-	case HANDOVER_MSG_PREPARE:
-	case HANDOVER_MSG_BEGIN:
-	case HANDOVER_MSG_DECISION:
-		break;
-	}
-	return TRIGGER_NOTHING;
-}
-
-static enum handover_trigger participant_message(const struct handover *m,
-						 const struct handover_event *ev)
-{
-	if (ev->node != m->home)
-		return TRIGGER_NOTHING;
-	if (ev->msg == HANDOVER_MSG_DECISION)
-		return ev->commit ? TRIGGER_COMMIT : TRIGGER_ABORT;
-	if (ev->msg == HANDOVER_MSG_BEGIN && m->role == HANDOVER_SOURCE)
-		return TRIGGER_BEGIN;
-	if (ev->msg == HANDOVER_MSG_PREPARE && m->role == HANDOVER_DESTINATION)
-		return TRIGGER_PREPARE;
-	return TRIGGER_NOTHING;
-}
-
-static enum handover_trigger message(const struct handover *m, const struct handover_event *ev)
-{
-	if (!same_move(m, ev))
-		return TRIGGER_NOTHING;
-	return m->role == HANDOVER_ARBITER ? arbiter_message(m, ev) : participant_message(m, ev);
-}
-
-static enum handover_trigger link_event(const struct handover *m, const struct handover_event *ev)
-{
-	bool up = ev->kind == HANDOVER_LINK_UP;
-
-	if (m->role == HANDOVER_ARBITER)
-		return up ? either(m, ev, TRIGGER_UP_S, TRIGGER_UP_D)
-			  : either(m, ev, TRIGGER_DOWN_S, TRIGGER_DOWN_D);
-	if (ev->node != m->home)
-		return TRIGGER_NOTHING;
-	return up ? TRIGGER_UP : TRIGGER_DOWN;
-}
-
-static enum handover_trigger guest_event(const struct handover_event *ev)
-{
-	static const enum handover_trigger triggers[] = {
-		[HANDOVER_GUEST_PREPARED] = TRIGGER_GUEST_PREPARED,
-		[HANDOVER_GUEST_PROGRESS] = TRIGGER_GUEST_PROGRESS,
-		[HANDOVER_GUEST_DUMPED] = TRIGGER_GUEST_DUMPED,
-		[HANDOVER_GUEST_READY] = TRIGGER_GUEST_READY,
-		[HANDOVER_GUEST_FAILED] = TRIGGER_GUEST_FAILED,
-		[HANDOVER_GUEST_FINISHED] = TRIGGER_GUEST_FINISHED,
-		[HANDOVER_GUEST_ENDED] = TRIGGER_GUEST_ENDED,
-		[HANDOVER_GUEST_DIED] = TRIGGER_GUEST_DIED,
+	static const enum handover_copy source[SOURCE_STATES] = {
+		[SOURCE_DUMPING] = HANDOVER_COPY_DUMPING,
+		[SOURCE_GIVING_UP] = HANDOVER_COPY_RUNNING,
+		[SOURCE_DUMPED] = HANDOVER_COPY_DUMPED,
+		[SOURCE_KILLING] = HANDOVER_COPY_DUMPED,
+		[SOURCE_THAWING] = HANDOVER_COPY_RUNNING,
+	};
+	static const enum handover_copy destination[DESTINATION_STATES] = {
+		[DESTINATION_PREPARING] = HANDOVER_COPY_RESTORING,
+		[DESTINATION_RESTORING] = HANDOVER_COPY_RESTORING,
+		[DESTINATION_GIVING_UP] = HANDOVER_COPY_RESTORING,
+		[DESTINATION_READY] = HANDOVER_COPY_READY,
+		[DESTINATION_KILLING] = HANDOVER_COPY_RESTORING,
+		[DESTINATION_THAWING] = HANDOVER_COPY_RUNNING,
 	};
 
-	assert(ev->guest < sizeof(triggers) / sizeof(triggers[0]));
-	return triggers[ev->guest];
-}
-
-static enum handover_trigger copy_gone(const struct handover *m, const struct handover_event *ev)
-{
-	if (m->role != HANDOVER_ARBITER || ev->ref.job != m->ref.job)
-		return TRIGGER_NOTHING;
-	if (ev->node == m->source && ev->ref.gen + 1 == m->ref.gen)
-		return TRIGGER_GONE_S;
-	if (ev->node == m->destination && ev->ref.gen == m->ref.gen)
-		return TRIGGER_GONE_D;
-	return TRIGGER_NOTHING;
-}
-
-static enum handover_trigger trigger_of(const struct handover *m, const struct handover_event *ev)
-{
-	switch (ev->kind) {
-	case HANDOVER_START:
-		return TRIGGER_START;
-	case HANDOVER_RECOVER:
-		return TRIGGER_RECOVER;
-	case HANDOVER_MESSAGE:
-		return message(m, ev);
-	case HANDOVER_LINK_UP:
-	case HANDOVER_LINK_DOWN:
-		return link_event(m, ev);
-	case HANDOVER_NODE_DEAD:
-		/* A participant in doubt waits for its home for ever; it is not told otherwise. */
-		return m->role == HANDOVER_ARBITER ? either(m, ev, TRIGGER_DEAD_S, TRIGGER_DEAD_D)
-						   : TRIGGER_NOTHING;
-	case HANDOVER_TIMER:
-		return TRIGGER_TIMER;
-	case HANDOVER_PERSISTED:
-		return TRIGGER_PERSISTED;
-	case HANDOVER_PERSIST_FAILED:
-		return TRIGGER_PERSIST_FAILED;
-	case HANDOVER_GUEST:
-		return guest_event(ev);
-	case HANDOVER_COPY_GONE:
-		return copy_gone(m, ev);
-	case HANDOVER_ABORT:
-		return m->role == HANDOVER_ARBITER ? TRIGGER_GIVE_UP : TRIGGER_NOTHING;
-	}
-	return TRIGGER_NOTHING;
-}
-
-static bool holds(enum handover_guard guard, const struct handover *m,
-		  const struct handover_event *ev)
-{
-	enum handover_copy copy = m->copy;
-
-	switch (guard) {
-	case GUARD_NONE:
-		return true;
-	case GUARD_SAME_NODE:
-		return m->source == m->destination;
-	case GUARD_COMMITTED:
-		return ev->phase == HANDOVER_PHASE_COMMIT;
-	case GUARD_CURRENT_S:
-		return handover_is_current(&m->job, &m->ref, ev->node, true);
-	case GUARD_CURRENT_D:
-		return handover_is_current(&m->job, &m->ref, ev->node, false);
-	case GUARD_SOURCE_GONE:
-		return m->source_gone;
-	case GUARD_KNOWN:
-		return copy != HANDOVER_COPY_UNKNOWN;
-	case GUARD_ABSENT:
-		return copy == HANDOVER_COPY_ABSENT;
-	case GUARD_RUNNING:
-		return copy == HANDOVER_COPY_RUNNING;
-	case GUARD_DUMPING:
-		return copy == HANDOVER_COPY_DUMPING;
-	case GUARD_DUMPED:
-		return copy == HANDOVER_COPY_DUMPED;
-	case GUARD_RESTORING:
-		return copy == HANDOVER_COPY_RESTORING;
-	case GUARD_READY:
-		return copy == HANDOVER_COPY_READY;
-	case GUARD_RESTORED:
-		return copy == HANDOVER_COPY_RESTORING || copy == HANDOVER_COPY_READY;
-	case GUARD_HAS_RUN:
-		return copy == HANDOVER_COPY_RUNNING || copy == HANDOVER_COPY_DUMPING ||
-		       copy == HANDOVER_COPY_DUMPED || copy == HANDOVER_COPY_ENDED;
-	case GUARDS:
-		break;
-	}
-	return false;
-}
-
-static const struct handover_row *
-find_row(const struct handover *m, const struct handover_event *ev, enum handover_trigger trigger)
-{
-	const struct handover_table *table = handover_table(m->role);
-
-	for (size_t i = 0; i < table->row_count; i++) {
-		const struct handover_row *row = &table->rows[i];
-
-		if (row->states >> m->state & 1 && row->triggers >> trigger & 1 &&
-		    holds(row->guard, m, ev))
-			return row;
-	}
-	return NULL;
-}
-
-const struct handover_row *handover_find(const struct handover *m, const struct handover_event *ev)
-{
-	enum handover_trigger trigger = trigger_of(m, ev);
-
-	return trigger == TRIGGER_NOTHING ? NULL : find_row(m, ev, trigger);
+	assert(m->role != HANDOVER_ARBITER && m->state != HANDOVER_NONE &&
+	       m->state != HANDOVER_DONE);
+	return m->role == HANDOVER_SOURCE ? source[m->state] : destination[m->state];
 }
 
 /* For the user who wanted the move, and for the other side's log. */
@@ -436,9 +229,11 @@ static void perform(struct handover *m, enum handover_op op, const struct handov
 		add_job(m, acts, HANDOVER_STAYS, why);
 		break;
 	case OP_JOB_ENDED:
+		m->over = true;
 		add_job(m, acts, HANDOVER_ENDED, why);
 		break;
 	case OP_JOB_LOST:
+		m->over = true;
 		add_job(m, acts, HANDOVER_LOST, why);
 		break;
 	case OP_NOTE_OK:
@@ -523,13 +318,11 @@ static void adopt(struct handover *m, const struct handover_event *ev,
 
 int handover_step(struct handover *m, const struct handover_event *ev, struct handover_actions *ret)
 {
-	enum handover_trigger trigger = trigger_of(m, ev);
-	const struct handover_row *row = NULL;
+	enum handover_trigger trigger = handover_trigger(m, ev);
+	const struct handover_row *row = handover_find(m, ev);
 	const char *why = reason(ev, trigger);
 
 	ret->count = 0;
-	if (trigger != TRIGGER_NOTHING)
-		row = find_row(m, ev, trigger);
 	if (!row) {
 		assert(!is_illegal(m, trigger));
 		return HANDOVER_E_IGNORED;

@@ -165,7 +165,8 @@ enum handover_event_kind {
 	HANDOVER_MESSAGE,   /* from node: msg, ref, commit, source, refused, text */
 	HANDOVER_LINK_UP,   /* to node */
 	HANDOVER_LINK_DOWN, /* to node */
-	HANDOVER_NODE_DEAD, /* node is declared dead for good: what ran there is lost */
+	HANDOVER_NODE_DEAD, /* after LINK_DOWN: node is declared dead for good, and
+			       what ran there is lost */
 	HANDOVER_TIMER,
 	HANDOVER_PERSISTED,
 	HANDOVER_PERSIST_FAILED,
@@ -236,6 +237,7 @@ struct handover {
 	uint32_t source;         /* known to the arbiter only; 0 = unknown move */
 	uint32_t destination;    /* the same */
 	bool source_gone;        /* arbiter: the source's copy is gone, but its vote holds */
+	bool over;               /* arbiter: the job has ended or is lost */
 	enum handover_copy copy; /* source, destination: as found at init */
 	struct handover_job job; /* arbiter: as found at init */
 };
@@ -259,6 +261,11 @@ int handover_step(struct handover *m, const struct handover_event *ev,
  * @job names? It shall run if so, die if not. Only for moves without an arbiter. */
 bool handover_is_current(const struct handover_job *job, const struct handover_ref *ref,
 			 uint32_t node, bool source);
+
+/* What GuestList says of the copy that takes part in @m (source or destination), and what decides
+ * whether GuestKill may have it: its guest may not yet have done what it was told. A copy without a
+ * machine is what its guest says. */
+enum handover_copy handover_listed_as(const struct handover *m);
 
 const char *handover_role_name(enum handover_role role);
 const char *handover_state_name(enum handover_role role, unsigned int state);

@@ -5,6 +5,20 @@
 #include "policy/handover_table.h"
 #include <assert.h>
 
+const struct handover_table *handover_table(enum handover_role role)
+{
+	switch (role) {
+	case HANDOVER_ARBITER:
+		return &handover_arbiter_table;
+	case HANDOVER_SOURCE:
+		return &handover_source_table;
+	case HANDOVER_DESTINATION:
+		return &handover_destination_table;
+	}
+	assert(!"a role");
+	return NULL;
+}
+
 const char *handover_role_name(enum handover_role role)
 {
 	return handover_table(role)->name;
@@ -138,6 +152,8 @@ const char *handover_guard_name(enum handover_guard guard)
 		[GUARD_NONE] = "",
 		[GUARD_SAME_NODE] = "S is D",
 		[GUARD_COMMITTED] = "journal says COMMIT",
+		[GUARD_COMMITTED_OVER] = "journal says COMMIT, job over",
+		[GUARD_OVER] = "job over",
 		[GUARD_CURRENT_S] = "journal names the copy at S",
 		[GUARD_CURRENT_D] = "journal names the copy at D",
 		[GUARD_SOURCE_GONE] = "S is gone",

@@ -9,7 +9,7 @@
 #include "policy/handover.h"
 
 /* An event as a table sees it: of the right move and generation, from the right node. S is the
- * source, D the destination. handover_trigger() tells. */
+ * source, D the destination. */
 enum handover_trigger {
 	TRIGGER_NOTHING,
 	TRIGGER_START,
@@ -93,12 +93,14 @@ enum handover_op {
 
 enum handover_guard {
 	GUARD_NONE,
-	GUARD_SAME_NODE,   /* source and destination are one node */
-	GUARD_COMMITTED,   /* the journal says COMMIT */
-	GUARD_CURRENT_S,   /* the job's copy is the one of the asking source */
-	GUARD_CURRENT_D,   /* the job's copy is the one of the asking destination */
-	GUARD_SOURCE_GONE, /* source's vote is in, its copy is no more */
-	GUARD_KNOWN,       /* all guests of this node have said hello */
+	GUARD_SAME_NODE,      /* source and destination are one node */
+	GUARD_COMMITTED,      /* the journal says COMMIT */
+	GUARD_COMMITTED_OVER, /* the same, and the job has ended since */
+	GUARD_OVER,           /* the job has ended or is lost */
+	GUARD_CURRENT_S,      /* the job's copy is the one of the asking source */
+	GUARD_CURRENT_D,      /* the job's copy is the one of the asking destination */
+	GUARD_SOURCE_GONE,    /* source's vote is in, its copy is no more */
+	GUARD_KNOWN,          /* all guests of this node have said hello */
 	GUARD_ABSENT,
 	GUARD_RUNNING,
 	GUARD_DUMPING,
@@ -152,6 +154,8 @@ extern const struct handover_table handover_destination_table;
 
 const struct handover_table *handover_table(enum handover_role role);
 
+/* What @ev is to @m's table; TRIGGER_NOTHING: of another move, or from the wrong node. */
+enum handover_trigger handover_trigger(const struct handover *m, const struct handover_event *ev);
 /* The row that @ev would take, NULL if none. Changes nothing. */
 const struct handover_row *handover_find(const struct handover *m, const struct handover_event *ev);
 

@@ -77,14 +77,15 @@ enum reconcile_verdict reconcile_guest(const struct handover_job *job, uint64_t 
 	return verdict;
 }
 
-/* A copy that waits in another move of the same generation is not the one. */
+/* A copy of the right generation is not the one if another move made it, or if it is not yet voted
+ * for: a commit needs the vote. */
 static bool is_listed(const struct handover_job *job, const struct reconcile_guest *guest)
 {
 	if (guest->job != job->job || guest->gen != job->gen)
 		return false;
-	if (guest->state == HANDOVER_COPY_RESTORING || guest->state == HANDOVER_COPY_READY)
+	if (guest->state == HANDOVER_COPY_READY)
 		return guest->move == job->move;
-	return true;
+	return guest->state != HANDOVER_COPY_RESTORING;
 }
 
 bool reconcile_is_missing(const struct handover_job *job, uint32_t node,
