@@ -180,6 +180,12 @@ void participant_tell(struct move *mv, enum handover_guest_command command)
 		begin_destination(mv);
 }
 
+void participant_retell(struct move *mv, bool commit)
+{
+	if (mv->told == (commit ? HANDOVER_GUEST_COMMIT : HANDOVER_GUEST_ABORT))
+		tell_decision(mv, commit);
+}
+
 /* ------------------------------------------------------------------ from the guest */
 
 /* The machine of the move that the copy is in, as whichever of the two. */

@@ -79,6 +79,8 @@ int moves_on_decision(struct mosixd *d, uint32_t from, Mosix__MoveDecision *m)
 	mv = participant_for(d, m->source ? HANDOVER_SOURCE : HANDOVER_DESTINATION, &ref);
 	if (!mv)
 		return 0;
+	/* Home asks again: perhaps the guest could not do it the first time. */
+	participant_retell(mv, m->commit);
 	ev = message(from, HANDOVER_MSG_DECISION, &ref);
 	ev.commit = m->commit;
 	move_step(mv, &ev);

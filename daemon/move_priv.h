@@ -68,6 +68,8 @@ struct move *arbiter_for(struct mosixd *d, const struct handover_ref *ref);
 
 /* move_guest.c: source and destination */
 void participant_tell(struct move *mv, enum handover_guest_command command);
+/* Says @commit to the guest once more if it has been told so before. */
+void participant_retell(struct move *mv, bool commit);
 struct move *participant_for(struct mosixd *d, enum handover_role role,
 			     const struct handover_ref *ref);
 
