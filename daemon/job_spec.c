@@ -6,6 +6,7 @@
 #include "daemon/jobs_priv.h"
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/msg.h"
 #include "daemon/control.h"
 #include "daemon/mosixd.h"
@@ -13,7 +14,9 @@
 #include "job/mounts.h"
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -66,13 +69,45 @@ static int check_numbers(const Mosix__JobSpec *s, struct err *e)
 	return 0;
 }
 
+#define LIMIT_NAME_WIDTH 26
+
+/* The caller's own hard limits, by resource. From /proc, since prlimit() needs CAP_SYS_RESOURCE,
+ * which root may lack; its lines are in the order of the resources' numbers. */
+static int read_hard_limits(pid_t pid, uint64_t ret[RLIM_NLIMITS])
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned long long hard;
+	char path[64], *line;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	r = file_read_at(AT_FDCWD, path, 16384, &text, NULL);
+	if (r < 0)
+		return r;
+	line = strchr(text, '\n');
+	for (size_t i = 0; i < RLIM_NLIMITS; i++) {
+		if (!line || strlen(++line) < LIMIT_NAME_WIDTH)
+			return -EIO;
+		if (sscanf(line + LIMIT_NAME_WIDTH, "%*s %llu", &hard) == 1)
+			ret[i] = hard;
+		else
+			ret[i] = RLIM_INFINITY;
+		line = strchr(line, '\n');
+	}
+	return 0;
+}
+
 /* No limit above the caller's own hard one, unless root asks. */
 static int check_limits(const struct client *c, Mosix__JobSpec *s, struct err *e)
 {
-	struct rlimit own;
+	uint64_t own[RLIM_NLIMITS];
+	int r;
 
 	if (s->n_rlimits > RLIM_NLIMITS)
 		return err_set(e, -EINVAL, "Too many resource limits");
+	r = read_hard_limits(c->pid, own);
+	if (r < 0)
+		return err_sys(e, r, "Cannot read the caller's resource limits");
 	for (size_t i = 0; i < s->n_rlimits; i++) {
 		Mosix__Rlimit *l = s->rlimits[i];
 
@@ -81,10 +116,8 @@ static int check_limits(const struct client *c, Mosix__JobSpec *s, struct err *e
 				       l->resource);
 		if (c->uid == 0)
 			continue;
-		if (prlimit(c->pid, (__rlimit_resource_t)l->resource, NULL, &own) < 0)
-			return err_sys(e, -errno, "Cannot read the caller's resource limits");
-		if (l->hard > own.rlim_max)
-			l->hard = own.rlim_max;
+		if (l->hard > own[l->resource])
+			l->hard = own[l->resource];
 		if (l->soft > l->hard)
 			l->soft = l->hard;
 	}
