@@ -10,9 +10,7 @@
 #include "common/msg.h"
 #include "daemon/control.h"
 #include "daemon/mosixd.h"
-#ifdef HAVE_MOUNTS
 #include "job/mounts.h"
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -188,7 +186,6 @@ static int set_name(Mosix__JobSpec *s)
 	return set_string(&s->name, name, len);
 }
 
-#ifdef HAVE_MOUNTS
 static int set_mounts(Mosix__JobSpec *s)
 {
 	_cleanup_(mounts_done) struct mounts m = {0};
@@ -212,14 +209,6 @@ static int set_mounts(Mosix__JobSpec *s)
 	s->n_home_mounts = m.count;
 	return 0;
 }
-
-#else
-static int set_mounts(Mosix__JobSpec *s)
-{
-	s->n_home_mounts = 0;
-	return 0;
-}
-#endif
 
 static int fill(const struct client *c, Mosix__JobSpec *s)
 {
