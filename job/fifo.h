@@ -20,7 +20,7 @@ void fifo_clear(struct fifo *f);
 
 static inline const uint8_t *fifo_data(const struct fifo *f)
 {
-	return f->buf + f->head;
+	return f->buf ? f->buf + f->head : NULL;
 }
 
 #endif
