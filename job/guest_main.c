@@ -105,21 +105,28 @@ static void settle(struct ev_loop *loop, ev_prepare *w, int revents)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-/* The daemon's unit may be stopped, the terminal may go away: the job stays. Only the daemon's
- * word ends it. */
-static void ignore_signals(void)
+static void do_nothing(int sig)
 {
-	static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGTTOU};
+	(void)sig;
+}
 
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
-		signal(ignored[i], SIG_IGN);
+/* The daemon's unit may be stopped, the terminal may go away: the job stays. Only the daemon's
+ * word ends it. Not SIG_IGN: that would be passed on to criu, which needs SIGTERM. */
+static void survive_signals(void)
+{
+	static const int survived[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGTTOU};
+
+	struct sigaction sa = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+
+	for (size_t i = 0; i < sizeof(survived) / sizeof(*survived); i++)
+		sigaction(survived[i], &sa, NULL);
 }
 
 static int setup(struct guest *g, struct err *e)
 {
 	int r;
 
-	ignore_signals();
+	survive_signals();
 	/* A guest that the kernel picks would take its whole job along. */
 	(void)file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-900");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
