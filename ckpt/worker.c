@@ -78,7 +78,7 @@ void worker_criu_opts(CriuOpts *o, int images)
 {
 	o->images_dir_fd = images;
 	o->has_log_level = true;
-	o->log_level = CRIU_LOG_ERRORS;
+	o->log_level = 4;
 	o->log_file = (char *)(uintptr_t)IMAGES_LOG;
 	o->has_notify_scripts = true;
 	o->notify_scripts = true;

@@ -231,7 +231,7 @@ def cgroup_base():
         if right.split()[0] == "cgroup2":
             base = left.split()[4]
             own = open("/proc/self/cgroup").read().split("0::")[1].split("\n")[0]
-            path = base + own.rstrip("/") + f"/guest-test.{os.getpid()}"
+            path = base + own.rstrip("/") + f"/guest-test.{time.time_ns()}"
             os.mkdir(path)
             return path
     raise SystemExit("no cgroup2 is mounted")
