@@ -82,11 +82,22 @@ static int make_target(const char *path, const char *like)
 	return fd < 0 ? -errno : 0;
 }
 
-/* A bind of its own that takes no part in what is mounted on @source later. */
+/*
+ * A bind of its own that takes no part in what is mounted on @source later. Its flags are the same
+ * on every node, whatever carries the tree there: criu sets those of "/" again after a move, and in
+ * a user namespace it may not take one away. Jobs lose nothing by them: they have no_new_privs and
+ * a /dev of their own.
+ */
 static int bind_private(const char *source, const char *target)
 {
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RELATIME,
+		.attr_clr = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME,
+		.propagation = MS_PRIVATE,
+	};
+
 	if (mount(source, target, NULL, MS_BIND, NULL) < 0 ||
-	    mount(NULL, target, NULL, MS_PRIVATE, NULL) < 0)
+	    mount_setattr(AT_FDCWD, target, 0, &attr, sizeof(attr)) < 0)
 		return -errno;
 	return 0;
 }
