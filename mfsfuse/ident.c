@@ -71,8 +71,19 @@ int ident_init(void)
 	return 0;
 }
 
+/* A thread begins as what the one that started it is at that moment. */
 int ident_thread_init(void)
 {
+	int r = set_effective(caps_full, false);
+
+	if (r < 0)
+		return r;
+	if (syscall(SYS_setgroups, 0, NULL) < 0)
+		return -errno;
+	setfsgid(0);
+	setfsuid(0);
+	me.lowered = false;
+	me.serial = 0;
 	return unshare(CLONE_FS) < 0 ? -errno : 0;
 }
 
