@@ -143,6 +143,19 @@ void guest_source_begin(struct guest *g, const Mosix__MoveBegin *m)
 
 /* ---------------------------------------------------------------------------- the freeze */
 
+/* For people: how far it is. Home measures from "frozen" on how long the job was stopped. */
+static void tell(struct guest *g, const char *phase, uint64_t bytes)
+{
+	Mosix__MoveProgress m = MOSIX__MOVE_PROGRESS__INIT;
+
+	m.has_move = m.has_job = m.has_bytes = true;
+	m.move = g->move.id;
+	m.job = g->job;
+	m.phase = (char *)phase;
+	m.bytes = bytes;
+	guest_send(g, MOSIX__MSG_TYPE__MSG_MOVE_PROGRESS, &m.base);
+}
+
 static int dump(struct guest *g, struct err *e)
 {
 	struct guest_move *mv = &g->move;
@@ -191,6 +204,7 @@ static void freeze(struct guest *g)
 		failed(g, false, e.text);
 		return;
 	}
+	tell(g, "frozen", 0);
 	guest_job_look(g);
 	walk = guest_check_walk(g);
 	if (walk && ev_time() < g->move.give_up) {
@@ -223,17 +237,10 @@ void guest_source_retry(struct guest *g)
 
 static void progress(struct guest *g, uint64_t bytes)
 {
-	Mosix__MoveProgress m = MOSIX__MOVE_PROGRESS__INIT;
-
 	if (ev_time() < g->move.told + PROGRESS_SECONDS)
 		return;
 	g->move.told = ev_time();
-	m.has_move = m.has_job = m.has_bytes = true;
-	m.move = g->move.id;
-	m.job = g->job;
-	m.phase = (char *)"sending";
-	m.bytes = bytes;
-	guest_send(g, MOSIX__MSG_TYPE__MSG_MOVE_PROGRESS, &m.base);
+	tell(g, "sending", bytes);
 }
 
 static void finish(struct guest *g);
@@ -271,6 +278,7 @@ void guest_source_event(struct guest *g, struct engine_event *ev)
 	case ENGINE_DUMPED:
 		if (g->move.decided)
 			break;
+		tell(g, "sent", ev->bytes);
 		g->state = MOSIX__GUEST_STATE__GUEST_DUMPED;
 		guest_move_ref(g, MOSIX__MSG_TYPE__MSG_MOVE_DUMPED);
 		break;
