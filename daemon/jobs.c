@@ -81,6 +81,7 @@ struct job *job_add(struct mosixd *d, uint64_t id)
 
 void job_drop(struct job *j)
 {
+	move_unwanted(j);
 	HASH_DEL(j->d->jobs->table, j);
 	ev_io_stop(j->d->loop, &j->deputy_died);
 	ev_timer_stop(j->d->loop, &j->start_timer);

@@ -21,6 +21,7 @@ struct client;
 struct move;
 struct mosixd;
 struct node;
+struct wanted;
 
 struct job {
 	struct mosixd *d;
@@ -42,6 +43,7 @@ struct job {
 
 	struct move *move;         /* that we arbitrate now */
 	bool moving;               /* and it is not yet known where the job goes on */
+	struct wanted *wanted;     /* the next move, which waits for the end of this one */
 	enum handover_phase phase; /* as the journal has it, with the next three */
 	struct handover_ref ref;
 	uint32_t source, destination;

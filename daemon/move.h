@@ -27,8 +27,11 @@ enum handover_copy copy_state(Mosix__GuestState state);
 
 /* ---- arbiter */
 
-/* Checks what can be checked here and starts; the answer goes to @who. 0 or negative. */
+/* Checks what can be checked here and starts; the answer goes to @who. 0 or negative. While the
+ * source of an earlier move is still being cleaned up, it waits some seconds for that. */
 int move_start(struct job *j, struct node *target, const struct requester *who, struct err *e);
+/* The job ends: its next move will not be. */
+void move_unwanted(struct job *j);
 uint64_t move_number(const struct move *mv);
 void move_abort(struct job *j, const char *why);
 void move_recover_arbiter(struct job *j);

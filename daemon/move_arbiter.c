@@ -17,6 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WANTED_SECONDS 15.0
+
+/* A move that was asked for while an earlier one was not quite over. */
+struct wanted {
+	struct job *job;
+	uint32_t target;
+	struct requester who;
+	struct ev_timer timer;
+};
+
+static void start_wanted(struct job *j);
+
 /* ------------------------------------------------------------------ machines */
 
 static struct move *arbiter_new(struct mosixd *d, struct job *j, const struct handover_ref *ref,
@@ -57,6 +69,8 @@ void arbiter_done(struct move *mv)
 		return;
 	j->move = NULL;
 	j->moving = false;
+	if (j->state != MOSIX__JOB_STATE__JOB_ENDED)
+		start_wanted(j);
 	job_settled(j);
 }
 
@@ -227,7 +241,7 @@ static int check_job(const struct job *j, const struct node *target, struct err 
 
 	if (j->state != MOSIX__JOB_STATE__JOB_RUNNING || j->killed)
 		return err_set(e, -EAGAIN, "Job %s does not run now", id.s);
-	if (j->move)
+	if (j->moving || j->wanted)
 		return err_set(e, -EBUSY, "Job %s is being moved already", id.s);
 	if (j->spec->lock)
 		return err_set(e, -EPERM, "Job %s is locked to where it is (mosix-run --lock)",
@@ -278,18 +292,13 @@ static int check_target(const struct job *j, const struct node *target, struct e
 	return 0;
 }
 
-int move_start(struct job *j, struct node *target, const struct requester *who, struct err *e)
+static int start_now(struct job *j, struct node *target, const struct requester *who, struct err *e)
 {
 	struct handover_event ev = {.kind = HANDOVER_START};
 	struct handover_ref ref = {.job = j->id, .gen = j->copy.gen + 1};
 	struct move *mv;
 	int r;
 
-	r = check_job(j, target, e);
-	if (r == 0)
-		r = check_target(j, target, e);
-	if (r < 0)
-		return r;
 	r = jobs_next_move(j->d, &ref.move);
 	if (r < 0)
 		return err_sys(e, r, "Cannot number the move (see /var/lib/mosix)");
@@ -304,4 +313,78 @@ int move_start(struct job *j, struct node *target, const struct requester *who, 
 		 node_title(j->d, target->number));
 	move_step(mv, &ev);
 	return 0;
+}
+
+static void wanted_free(struct wanted *w)
+{
+	w->job->wanted = NULL;
+	ev_timer_stop(w->job->d->loop, &w->timer);
+	free(w);
+}
+
+void move_unwanted(struct job *j)
+{
+	if (!j->wanted)
+		return;
+	request_fail(j->d, &j->wanted->who, ESRCH, "Job %s has ended", jobid_str(j->id).s);
+	wanted_free(j->wanted);
+}
+
+static void wanted_on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
+{
+	struct wanted *w = t->data;
+	struct job *j = w->job;
+
+	(void)loop;
+	(void)revents;
+	request_fail(j->d, &w->who, EBUSY,
+		     "The last move of job %s is not over: %s does not say that its copy is gone",
+		     jobid_str(j->id).s, node_title(j->d, j->move ? j->move->m.source : 0));
+	wanted_free(w);
+}
+
+static int want(struct job *j, const struct node *target, const struct requester *who,
+		struct err *e)
+{
+	struct wanted *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return err_sys(e, -ENOMEM, "Cannot start the move");
+	w->job = j;
+	w->target = target->number;
+	w->who = *who;
+	ev_timer_init(&w->timer, wanted_on_timer, WANTED_SECONDS, 0.0);
+	w->timer.data = w;
+	ev_timer_start(j->d->loop, &w->timer);
+	j->wanted = w;
+	return 0;
+}
+
+int move_start(struct job *j, struct node *target, const struct requester *who, struct err *e)
+{
+	int r;
+
+	r = check_job(j, target, e);
+	if (r == 0)
+		r = check_target(j, target, e);
+	if (r < 0)
+		return r;
+	return j->move ? want(j, target, who, e) : start_now(j, target, who, e);
+}
+
+static void start_wanted(struct job *j)
+{
+	struct wanted w;
+	struct node *target;
+	struct err e;
+	int r;
+
+	if (!j->wanted)
+		return;
+	w = *j->wanted;
+	wanted_free(j->wanted);
+	target = nodes_find(j->d, w.target);
+	r = target ? move_start(j, target, &w.who, &e) : err_set(&e, -ENOENT, "The node is gone");
+	if (r < 0)
+		request_fail(j->d, &w.who, -r, "%s", e.text);
 }

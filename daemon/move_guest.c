@@ -275,13 +275,19 @@ static const struct guest_message *find_message(uint16_t type)
 	return NULL;
 }
 
-/* Every message of a move begins with the fields of MoveRef, under the same numbers. */
-static bool is_about(const void *body, size_t len, const struct guest *g)
+static uint64_t field(const void *m, const ProtobufCMessageDescriptor *desc, unsigned int tag)
 {
-	_cleanup_(msg_freep) Mosix__MoveRef *m = NULL;
+	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(desc, tag);
+	uint64_t v;
 
-	m = msg_unpack(&mosix__move_ref__descriptor, body, len);
-	return m && m->job == g->key.job && m->move == g->move;
+	memcpy(&v, (const uint8_t *)m + f->offset, sizeof(v));
+	return v;
+}
+
+/* Every message of a move begins with its number and the job's. */
+static bool is_about(const void *m, const ProtobufCMessageDescriptor *desc, const struct guest *g)
+{
+	return field(m, desc, 1) == g->move && field(m, desc, 2) == g->key.job;
 }
 
 int move_on_guest_frame(struct guest *g, const struct chan_frame *f)
@@ -297,7 +303,7 @@ int move_on_guest_frame(struct guest *g, const struct chan_frame *f)
 	if (!m)
 		return -EPROTO;
 	/* A late word about a move that is over. */
-	if (!mv || !is_about(f->body, f->len, g))
+	if (!mv || !is_about(m, gm->desc, g))
 		return 0;
 	if (gm->event == HANDOVER_GUEST_PREPARED && check_prepared(g, m) < 0)
 		return -EPROTO;

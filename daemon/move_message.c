@@ -167,7 +167,7 @@ static void tell_progress(struct move *mv, const Mosix__MoveProgress *m)
 
 	if (m->bytes > mv->bytes)
 		mv->bytes = m->bytes;
-	if (m->phase && !strcmp(m->phase, "frozen") && !mv->frozen_usec)
+	if (m->phase && !strcmp(m->phase, "frozen"))
 		mv->frozen_usec = clock_usec();
 	a.has_more = a.has_bytes = true;
 	a.more = true;
