@@ -2,11 +2,13 @@
 /* Starting criu in service mode, and its requests and answers. */
 #include "ckpt/criu_rpc.h"
 
+#include "ckpt/ctty.h"
 #include "ckpt/spawn.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +33,8 @@ static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
 	char arg[16];
 	char *argv[] = {(char *)"criu", (char *)"swrk", arg, NULL};
 	/* No HOME: criu would read the user's configuration. */
-	char *envp[] = {(char *)ENV_PATH, (char *)"LC_ALL=C", NULL};
+	char *envp[] = {(char *)ENV_PATH, (char *)"LC_ALL=C", NULL, NULL, NULL};
+	char tty[PATH_MAX];
 	static const char *const paths[] = {"/usr/local/sbin/criu", "/usr/sbin/criu",
 					    "/usr/bin/criu", "/sbin/criu"};
 	sigset_t none;
@@ -54,6 +57,11 @@ static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
 	if (chdir("/") < 0)
 		_exit(127);
 	snprintf(arg, sizeof(arg), "%d", sk);
+	if (getenv(CTTY_ENV)) {
+		snprintf(tty, sizeof(tty), "%s=%s", CTTY_ENV, getenv(CTTY_ENV));
+		envp[2] = tty;
+		envp[3] = (char *)"LD_PRELOAD=" CTTY_PRELOAD;
+	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		execve(paths[i], argv, envp);
 	_exit(127);

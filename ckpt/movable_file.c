@@ -67,7 +67,7 @@ int look_at_path(struct look *l, const struct look_proc *p, const char *path, co
 	    (S_ISCHR(st.stx_mode) && !device_moves(st.stx_rdev_major, st.stx_rdev_minor)))
 		look_reason(l, p, "uses the device %s %s: devices cannot move, close it.", name,
 			    what);
-	else if (!bsearch(&mount, l->mounts, l->mount_count, sizeof(mount), by_number))
+	else if (!(S_ISCHR(st.stx_mode) && st.stx_rdev_major >= 136) && !bsearch(&mount, l->mounts, l->mount_count, sizeof(mount), by_number))
 		look_reason(l, p, "has %s %s, which is not on a mount of the job: close it.", name,
 			    what);
 	else if (S_ISREG(st.stx_mode) && !st.stx_nlink && st.stx_size > DELETED_MAX)

@@ -2,6 +2,7 @@
 /*
  * A move to here: container, engine, images, vote, and the decision: run or vanish.
  */
+#include "ckpt/ctty.h"
 #include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fail.h"
@@ -10,6 +11,7 @@
 #include "common/log.h"
 #include "job/guest.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -27,6 +29,20 @@ static void failed(struct guest *g, const char *text)
 	guest_farewell(g, MOSIX__MSG_TYPE__MSG_MOVE_FAILED, &m.base);
 }
 
+/* criu is started before it is known whether the job has a terminal: if so, it will be the first
+ * on its own devpts. */
+static int spawn(struct guest *g, struct err *e)
+{
+	_cleanup_free_ char *tty = NULL;
+	int r;
+
+	if (asprintf(&tty, "%s/ext/pts/0", g->container.dir) < 0 || setenv(CTTY_ENV, tty, 1) < 0)
+		return -ENOMEM;
+	r = guest_move_spawn(g, ENGINE_DESTINATION, e);
+	unsetenv(CTTY_ENV);
+	return r;
+}
+
 static int prepare(struct guest *g, struct err *e)
 {
 	int r = guest_build(g, e);
@@ -36,7 +52,7 @@ static int prepare(struct guest *g, struct err *e)
 	if (getrandom(g->move.token, sizeof(g->move.token), 0) != sizeof(g->move.token) ||
 	    getrandom(g->move.key, sizeof(g->move.key), 0) != sizeof(g->move.key))
 		return err_sys(e, -errno, "cannot make a key for the move");
-	return guest_move_spawn(g, ENGINE_DESTINATION, e);
+	return spawn(g, e);
 }
 
 void guest_destination_prepare(struct guest *g, Mosix__MovePrepare *m)
