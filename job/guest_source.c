@@ -56,7 +56,7 @@ static void refuse_reasons(struct guest *g, const struct movable *m)
 	size_t len = 0;
 
 	for (size_t i = 0; i < m->count && len < sizeof(text) - 1; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? "; " : "",
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
 					m->reasons[i]);
 	failed(g, true, text);
 }
