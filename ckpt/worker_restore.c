@@ -19,8 +19,10 @@
 #include "common/proc.h"
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #define PROGRESS_STEP (32u << 20)
@@ -132,6 +134,15 @@ static int on_net(struct destination *d)
 
 /* ------------------------------------------------------------------ criu */
 
+/* criu makes a directory in /tmp; here it is one that goes with criu, however that ends. */
+static int hide_tmp(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
+		return -errno;
+	return 0;
+}
+
 static int spawn_criu(struct destination *d)
 {
 	struct criu_spawn s = {.cgroup = d->w->cgroup,
@@ -140,6 +151,9 @@ static int spawn_criu(struct destination *d)
 			       .die_with_parent = true};
 	int r;
 
+	r = hide_tmp();
+	if (r < 0)
+		return err_sys(&d->err, r, "Cannot make criu a /tmp of its own");
 	r = criu_spawn(&d->criu, &s, &d->err);
 	return r < 0 ? r : worker_tell_criu(d->w, d->criu);
 }

@@ -15,6 +15,7 @@ worker() { # reads numbers, answers squares
 }
 
 coproc W { worker; }
+worker_pid=$W_PID # bash forgets it when the worker ends
 pid=$$
 for ((i = 1; i <= rounds; i++)); do
 	echo "$i" >&"${W[1]}"
@@ -31,5 +32,5 @@ for ((i = 1; i <= rounds; i++)); do
 done
 # shellcheck disable=SC1083,SC2093  # closes the descriptor whose number is in W[1]
 exec {W[1]}>&-
-wait "$W_PID"
+wait "$worker_pid"
 echo "end $?"

@@ -8,7 +8,7 @@
 #include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
+#include <mntent.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -88,12 +88,50 @@ static void add_mount(struct copy *c, const char *key, const char *mountpoint)
 	c->mounts[i].source = c->sources[i];
 }
 
-static bool is_mount(const char *path)
+/* Made anew in the container, or not to be seen there. */
+static bool own_tree(const char *point)
 {
-	struct statx a, b;
+	static const char *const trees[] = {"/proc", "/sys", "/dev", "/run"};
 
-	return statx(AT_FDCWD, path, 0, STATX_MNT_ID, &a) == 0 &&
-	       statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &b) == 0 && a.stx_mnt_id != b.stx_mnt_id;
+	for (size_t i = 0; i < sizeof(trees) / sizeof(*trees); i++) {
+		size_t n = strlen(trees[i]);
+
+		if (strncmp(point, trees[i], n) == 0 && (!point[n] || point[n] == '/'))
+			return true;
+	}
+	return strcmp(point, "/") == 0;
+}
+
+/* A bind may be of a single file. */
+static void bind_like(const char *from, const char *to)
+{
+	struct stat st;
+
+	check(stat(from, &st), "stat", from);
+	if (!S_ISDIR(st.st_mode))
+		close(open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	bind_to(from, to);
+}
+
+static void add_machine_mounts(struct copy *c)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+
+	while (f && (m = getmntent(f))) {
+		size_t i = c->mount_count;
+
+		if (own_tree(m->mnt_dir))
+			continue;
+		if (i == COPY_MOUNTS || strlen(m->mnt_dir) >= sizeof(c->points[i]))
+			die("too many mounts");
+		snprintf(c->keys[i], sizeof(c->keys[i]), "m%zu", i);
+		snprintf(c->points[i], sizeof(c->points[i]), "%s", m->mnt_dir);
+		add_mount(c, c->keys[i], c->points[i]);
+		bind_like(m->mnt_dir, c->sources[i]);
+	}
+	if (f)
+		endmntent(f);
 }
 
 static void make_mounts(struct copy *c)
@@ -108,14 +146,7 @@ static void make_mounts(struct copy *c)
 	make_fs("tmpfs", c->sources[c->mount_count - 1], "mode=755");
 	add_mount(c, "sys", "/sys");
 	bind_to("/sys", c->sources[c->mount_count - 1]);
-	for (int i = 0; i < 3; i++) {
-		static const char *const more[] = {"/src", "/build", "/tmp"};
-
-		if (!is_mount(more[i]))
-			continue;
-		add_mount(c, more[i] + 1, more[i]);
-		bind_to(more[i], c->sources[c->mount_count - 1]);
-	}
+	add_machine_mounts(c);
 }
 
 void copy_prepare(struct copy *c, const char *base, int n)
@@ -132,16 +163,19 @@ void copy_prepare(struct copy *c, const char *base, int n)
 	make_mounts(c);
 }
 
+static void remove_point(const char *path)
+{
+	umount2(path, MNT_DETACH);
+	if (rmdir(path) < 0 && errno == ENOTDIR)
+		unlink(path);
+}
+
 void copy_remove(struct copy *c)
 {
-	char cmd[256];
-
 	for (size_t i = 0; i < c->mount_count; i++)
-		umount2(c->sources[i], MNT_DETACH);
-	umount2(c->root, MNT_DETACH);
-	snprintf(cmd, sizeof(cmd), "rmdir %s/* %s", c->dir, c->dir);
-	if (system(cmd) != 0)
-		die("rmdir %s", c->dir);
+		remove_point(c->sources[i]);
+	remove_point(c->root);
+	check(rmdir(c->dir), "rmdir", c->dir);
 	c->out = fd_close(c->out);
 	check(cgroup_remove(c->cgroup), "remove cgroup", c->cgroup);
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define COPY_MOUNTS 8
+#define COPY_MOUNTS 32
 
 struct copy {
 	int number;
@@ -19,6 +19,8 @@ struct copy {
 	char cgroup[256];
 	struct engine_mount mounts[COPY_MOUNTS];
 	char sources[COPY_MOUNTS][128];
+	char keys[COPY_MOUNTS][16];
+	char points[COPY_MOUNTS][96];
 	size_t mount_count;
 	pid_t init;       /* 0 = none */
 	int out;          /* read end of the job's standard output */
