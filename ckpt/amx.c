@@ -2,10 +2,6 @@
 /* Which extended registers are in use is seen through ptrace alone. */
 #include "ckpt/amx.h"
 
-#include "ckpt/cpu.h"
-#include "ckpt/tasks.h"
-#include "common/fd.h"
-#include "common/proc.h"
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +10,11 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+
+#include "ckpt/cpu.h"
+#include "ckpt/tasks.h"
+#include "common/fd.h"
+#include "common/proc.h"
 
 #define AMX_BITS (1ull << 17 | 1ull << 18)
 #define XSTATE_BV 512 /* offset of the header in the XSAVE area */

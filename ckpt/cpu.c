@@ -2,13 +2,14 @@
 /* Reading and comparing CPU features. */
 #include "ckpt/cpu.h"
 
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/cleanup.h"
+#include "common/fd.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif

@@ -6,10 +6,11 @@
 #ifndef MOSIX_CKPT_CPU_H
 #define MOSIX_CKPT_CPU_H
 
-#include "common/err.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/err.h"
 
 #define CPU_FLAGS_MAX 1024
 

@@ -2,10 +2,6 @@
 /* Starting criu in service mode, and its requests and answers. */
 #include "ckpt/criu_rpc.h"
 
-#include "ckpt/ctty.h"
-#include "ckpt/spawn.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +14,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ckpt/ctty.h"
+#include "ckpt/spawn.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 #define MESSAGE_MAX (64u << 10)
 #define ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -6,12 +6,13 @@
 #ifndef MOSIX_CKPT_CRIU_RPC_H
 #define MOSIX_CKPT_CRIU_RPC_H
 
-#include "ckpt/rpc.pb-c.h"
-#include "common/err.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "ckpt/rpc.pb-c.h"
+#include "common/err.h"
 
 #define CRIU_ERRMSG_MAX 512
 

@@ -2,10 +2,11 @@
 /* Which versions of criu and Linux work together. */
 #include "ckpt/criu_usable.h"
 
-#include "ckpt/criu_rpc.h"
-#include "common/cleanup.h"
 #include <errno.h>
 #include <stdio.h>
+
+#include "ckpt/criu_rpc.h"
+#include "common/cleanup.h"
 
 #define KERNEL_MIN 60700u /* PAGEMAP_SCAN, statx of mount ids */
 #define CRIU_MIN 40000u

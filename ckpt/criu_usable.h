@@ -5,8 +5,9 @@
 #ifndef MOSIX_CKPT_CRIU_USABLE_H
 #define MOSIX_CKPT_CRIU_USABLE_H
 
-#include "common/err.h"
 #include <stdint.h>
+
+#include "common/err.h"
 
 /* Starts criu and asks; 40201 = 4.2.1. -ENOENT when it is not installed. */
 int criu_version(uint32_t *ret);

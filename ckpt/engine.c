@@ -5,12 +5,6 @@
  */
 #include "ckpt/engine.h"
 
-#include "ckpt/spawn.h"
-#include "ckpt/worker.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
-#include "common/msg.h"
-#include "common/preamble.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,6 +18,13 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ckpt/spawn.h"
+#include "ckpt/worker.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/msg.h"
+#include "common/preamble.h"
 
 #define PROGRAM "mosix-ckpt"
 /* A criu without its worker puts the source's processes back in order; when it takes longer than

@@ -12,11 +12,12 @@
 #ifndef MOSIX_CKPT_ENGINE_H
 #define MOSIX_CKPT_ENGINE_H
 
-#include "common/err.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "common/err.h"
 
 #define ENGINE_KEY_SIZE 32
 #define ENGINE_STATE_MAX (3u << 20) /* bytes of the guest's blob */

@@ -2,12 +2,6 @@
 /* Process numbering, affinity and I/O priority. */
 #include "ckpt/extra.h"
 
-#include "ckpt/tasks.h"
-#include "ckpt/worker.pb-c.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
-#include "common/msg.h"
-#include "common/proc.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +14,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ckpt/tasks.h"
+#include "ckpt/worker.pb-c.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/msg.h"
+#include "common/proc.h"
 
 #define LAST_PID "/proc/sys/kernel/ns_last_pid"
 #define CPUS_BYTES 512 /* affinity masks of up to 4096 CPUs */

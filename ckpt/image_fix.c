@@ -2,16 +2,17 @@
 /* Changes entries; unknown fields and entries that need no change stay as they are. */
 #include "ckpt/image_fix.h"
 
-#include "ckpt/image.h"
-#include "ckpt/images.pb-c.h"
-#include "common/cleanup.h"
-#include "common/msg.h"
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+
+#include "ckpt/image.h"
+#include "ckpt/images.pb-c.h"
+#include "common/cleanup.h"
+#include "common/msg.h"
 
 #define MODE_COMPAT 2u
 #define SYSCALL_INSN 2 /* bytes of the `syscall` instruction */

@@ -2,9 +2,6 @@
 /* Image files in memory. */
 #include "ckpt/images.h"
 
-#include "ckpt/shm.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +9,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "ckpt/shm.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 /* criu's names: one of these, then for some a number or "-shmem" and a number. */
 static const char *const names[] = {

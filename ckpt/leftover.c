@@ -2,12 +2,6 @@
 /* Finds the names in files.img and remap-fpath.img. */
 #include "ckpt/leftover.h"
 
-#include "ckpt/image.h"
-#include "ckpt/images.h"
-#include "ckpt/images.pb-c.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
-#include "common/msg.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +12,13 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "ckpt/image.h"
+#include "ckpt/images.h"
+#include "ckpt/images.pb-c.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/msg.h"
 
 #define IMAGE_MAX (64u << 20)
 

@@ -5,10 +5,6 @@
  */
 #include "ckpt/movable.h"
 
-#include "ckpt/movable_look.h"
-#include "ckpt/tasks.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -17,6 +13,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "ckpt/movable_look.h"
+#include "ckpt/tasks.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 #define STATUS_MAX (64u << 10)
 #define MOUNTINFO_MAX (16u << 20)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Descriptors and mappings. */
-#include "ckpt/movable_look.h"
-#include "common/cleanup.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +10,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "ckpt/movable_look.h"
+#include "common/cleanup.h"
 
 #define LINK_MAX_LEN 400
 #define DELETED_MAX (1ull << 30) /* larger files that have no name any more do not travel */

@@ -5,11 +5,12 @@
 #ifndef MOSIX_CKPT_MOVABLE_LOOK_H
 #define MOSIX_CKPT_MOVABLE_LOOK_H
 
-#include "ckpt/movable.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "ckpt/movable.h"
 
 enum look_ns {
 	LOOK_PID,

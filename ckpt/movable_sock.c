@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sockets and pipes: what has its other end outside of the job cannot move. */
-#include "ckpt/movable_look.h"
-#include "ckpt/tasks.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +16,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "ckpt/movable_look.h"
+#include "ckpt/tasks.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 #define ICONS_MAX 4096
 #define STATE_ESTABLISHED 1

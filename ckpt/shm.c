@@ -2,8 +2,6 @@
 /* GNU tar knows sparse files, attributes, links and owners. */
 #include "ckpt/shm.h"
 
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 static char *const pack_args[] = {
 	(char *)(uintptr_t)"tar",

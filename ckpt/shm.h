@@ -6,8 +6,9 @@
 #ifndef MOSIX_CKPT_SHM_H
 #define MOSIX_CKPT_SHM_H
 
-#include "common/err.h"
 #include <sys/types.h>
+
+#include "common/err.h"
 
 #define SHM_IMAGE "shm.tar"
 

@@ -2,8 +2,6 @@
 /* Children in cgroups. */
 #include "ckpt/spawn.h"
 
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -11,6 +9,9 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 pid_t spawn_into(const char *cgroup, int *ret_pidfd)
 {

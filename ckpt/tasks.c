@@ -2,13 +2,14 @@
 /* Processes of a cgroup and their threads. */
 #include "ckpt/tasks.h"
 
-#include "common/cgroup.h"
-#include "common/cleanup.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+
+#include "common/cgroup.h"
+#include "common/cleanup.h"
 
 int tasks_list(const char *cgroup, pid_t **ret)
 {

@@ -2,13 +2,6 @@
 /* mosix-ckpt ROLE FD [CGROUP]: start, and what both roles need. */
 #include "ckpt/worker.h"
 
-#include "ckpt/criu_log.h"
-#include "ckpt/images.h"
-#include "common/cgroup.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
-#include "common/log.h"
-#include "common/msg.h"
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <poll.h>
@@ -19,6 +12,14 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "ckpt/criu_log.h"
+#include "ckpt/images.h"
+#include "common/cgroup.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/msg.h"
 
 #define CRIU_LOG_ERRORS 1
 #define LOG_MAX (8u << 20)
@@ -78,7 +79,7 @@ void worker_criu_opts(CriuOpts *o, int images)
 {
 	o->images_dir_fd = images;
 	o->has_log_level = true;
-	o->log_level = 4;
+	o->log_level = CRIU_LOG_ERRORS;
 	o->log_file = (char *)(uintptr_t)IMAGES_LOG;
 	o->has_notify_scripts = true;
 	o->notify_scripts = true;

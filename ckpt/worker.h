@@ -6,13 +6,14 @@
 #ifndef MOSIX_CKPT_WORKER_H
 #define MOSIX_CKPT_WORKER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "ckpt/criu_rpc.h"
 #include "ckpt/engine.h"
 #include "ckpt/worker.pb-c.h"
 #include "common/chan.h"
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 #define WORKER_QUEUE_MAX (8u << 20)
 #define WORKER_BULK_IDENTITY "bulk"

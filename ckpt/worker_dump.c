@@ -4,12 +4,18 @@
  * the cgroup is frozen again, because criu thaws it and its end would let the job run. Then
  * everything waits for the decision.
  */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "ckpt/amx.h"
 #include "ckpt/extra.h"
 #include "ckpt/images.h"
 #include "ckpt/leftover.h"
 #include "ckpt/shm.h"
-#include "ckpt/worker.h"
+#include "ckpt/worker_source.h"
 #include "ckpt/xfer.h"
 #include "common/cgroup.h"
 #include "common/cleanup.h"
@@ -17,45 +23,11 @@
 #include "common/fd.h"
 #include "common/msg.h"
 #include "common/preamble.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define GHOST_LIMIT (1u << 30) /* deleted files that are still open travel up to this size */
 #define CRIU_TIMEOUT_S 60
 #define CRIU_END_MS 60000
-#define PROGRESS_STEP (32u << 20)
 #define LOOK_MS 5 /* how often new pages are looked for */
-
-enum phase {
-	CONNECTING, /* TCP */
-	SHAKING,    /* TLS */
-	SENDING,    /* DONE is not out yet */
-	CONFIRMING, /* the receiver checks */
-	HELD,       /* until the guest says how it ends */
-};
-
-struct source {
-	struct worker *w;
-	Worker__Dump *cmd;
-	struct criu *criu;
-	bool criu_gone;
-	bool dumped; /* criu waits at post-dump (or is gone behind it); frozen again */
-	int images;
-	pid_t tar;      /* packs /dev/shm */
-	int connecting; /* the socket until it is connected */
-	struct stream *net;
-	struct xfer_sender *tx;
-	enum phase phase;
-	uint64_t told; /* bytes of the last progress event */
-	int idle_ms;   /* since something last went on */
-	short net_events;
-	struct err err;
-};
 
 /* ------------------------------------------------------------------ criu */
 
@@ -117,8 +89,6 @@ static int request_dump(struct source *s)
 	return r;
 }
 
-static int send_more(struct source *s);
-
 static int on_post_dump(struct source *s)
 {
 	int r;
@@ -136,7 +106,7 @@ static int on_post_dump(struct source *s)
 	if (s->phase != SENDING)
 		return 0;
 	r = xfer_sender_finish(s->tx);
-	return r < 0 ? err_sys(&s->err, r, "Cannot read the job's images") : send_more(s);
+	return r < 0 ? err_sys(&s->err, r, "Cannot read the job's images") : source_send(s);
 }
 
 static int on_notify(struct source *s, const char *script)
@@ -171,168 +141,6 @@ static int on_criu(struct source *s)
 		return on_notify(s, ev.script);
 	worker_criu_error(s->images, ev.errmsg, "criu could not save the job", &s->err);
 	return -EIO;
-}
-
-/* ------------------------------------------------------------------ network */
-
-static int start_connect(struct source *s)
-{
-	_cleanup_fd_ int fd = -1;
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} a = {0};
-	socklen_t len = sizeof(a.in);
-	uint16_t port = htons((uint16_t)s->cmd->port);
-
-	if (inet_pton(AF_INET, s->cmd->address, &a.in.sin_addr) == 1) {
-		a.in.sin_family = AF_INET;
-		a.in.sin_port = port;
-	} else if (inet_pton(AF_INET6, s->cmd->address, &a.in6.sin6_addr) == 1) {
-		a.in6.sin6_family = AF_INET6;
-		a.in6.sin6_port = port;
-		len = sizeof(a.in6);
-	} else {
-		return -EINVAL;
-	}
-	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, &a.sa, len) < 0 && errno != EINPROGRESS)
-		return -errno;
-	s->connecting = steal_fd(&fd);
-	s->phase = CONNECTING;
-	s->net_events = POLLOUT;
-	return 0;
-}
-
-static int send_preamble(struct source *s)
-{
-	struct preamble p = {.kind = PREAMBLE_BULK};
-	uint8_t buf[PREAMBLE_SIZE];
-
-	memcpy(p.token, s->cmd->token.data, PREAMBLE_TOKEN);
-	preamble_pack(&p, buf);
-	/* The first bytes on the connection: they always fit. */
-	if (send(s->connecting, buf, sizeof(buf), MSG_NOSIGNAL) != (ssize_t)sizeof(buf))
-		return -EPIPE;
-	return 0;
-}
-
-static int connected(struct source *s)
-{
-	socklen_t len = sizeof(int);
-	int error = 0, r;
-
-	if (getsockopt(s->connecting, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		error = errno;
-	r = error ? -error : send_preamble(s);
-	if (r == 0)
-		r = stream_new_tls(&s->net, steal_fd(&s->connecting), false, WORKER_BULK_IDENTITY,
-				   s->cmd->key.data);
-	if (r == 0)
-		r = xfer_sender_new(&s->tx, s->net, s->images);
-	if (r == 0)
-		r = xfer_sender_blob(s->tx, XFER_STATE, s->cmd->state.data, s->cmd->state.len);
-	if (r < 0)
-		return err_sys(&s->err, r, "Cannot connect to the other node at %s:%u",
-			       s->cmd->address, s->cmd->port);
-	s->phase = SHAKING;
-	return 0;
-}
-
-static int queue_extra(struct source *s)
-{
-	_cleanup_free_ uint8_t *extra = NULL;
-	size_t len;
-	int r;
-
-	r = extra_save(s->cmd->init, s->cmd->cgroup, &extra, &len);
-	if (r == 0)
-		r = xfer_sender_blob(s->tx, XFER_EXTRA, extra, len);
-	return r < 0 ? err_sys(&s->err, r, "Cannot read the job's processes") : 0;
-}
-
-static int shake(struct source *s)
-{
-	int r;
-
-	r = stream_handshake(s->net);
-	if (r > 0) {
-		s->net_events = r == STREAM_E_WANT_READ ? POLLIN : POLLOUT;
-		return 0;
-	}
-	if (r == -EACCES)
-		return err_set(&s->err, r, "The other node refused the key of this move.");
-	if (r < 0)
-		return err_sys(&s->err, r, "The image connection to %s broke", s->cmd->address);
-	s->phase = SENDING;
-	s->net_events = POLLIN;
-	r = queue_extra(s);
-	if (r == 0 && s->dumped)
-		r = xfer_sender_finish(s->tx);
-	return r < 0 ? r : send_more(s);
-}
-
-static int tell_progress(struct source *s)
-{
-	uint64_t bytes = xfer_sender_bytes(s->tx);
-
-	if (bytes - s->told < PROGRESS_STEP)
-		return 0;
-	s->told = bytes;
-	return worker_tell(s->w, ENGINE_PROGRESS, bytes, 0);
-}
-
-static int send_more(struct source *s)
-{
-	int r;
-
-	r = xfer_sender_pump(s->tx);
-	if (r < 0)
-		return err_sys(&s->err, r, "The image connection to %s broke", s->cmd->address);
-	s->net_events = (short)(POLLIN | (xfer_sender_wants_write(s->tx) ? POLLOUT : 0));
-	if (r > 0)
-		s->phase = CONFIRMING;
-	return tell_progress(s);
-}
-
-static int hold(struct source *s)
-{
-	int r;
-
-	r = FAIL_POINT("ckpt/confirmed");
-	if (r < 0)
-		return err_sys(&s->err, r, "The dump was made to fail");
-	s->phase = HELD;
-	s->net_events = 0;
-	return worker_tell(s->w, ENGINE_DUMPED, xfer_sender_bytes(s->tx), 0);
-}
-
-static int on_net(struct source *s)
-{
-	int r;
-
-	if (s->phase == CONNECTING) {
-		r = connected(s);
-		if (r < 0)
-			return r;
-	}
-	if (s->phase == SHAKING) {
-		r = shake(s);
-		if (r < 0 || s->phase == SHAKING)
-			return r;
-	}
-	if (s->phase == SENDING || s->phase == CONFIRMING) {
-		/* It may refuse at any time. */
-		r = xfer_sender_answer(s->tx, &s->err);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			return hold(s);
-	}
-	return s->phase == SENDING && xfer_sender_wants_write(s->tx) ? send_more(s) : 0;
 }
 
 /* ------------------------------------------------------------------ the end */
@@ -451,20 +259,6 @@ static int wait_for(struct source *s, struct pollfd *p)
 	return 0;
 }
 
-static int look_for_pages(struct source *s)
-{
-	uint64_t before = xfer_sender_bytes(s->tx);
-	int r;
-
-	r = xfer_sender_look(s->tx);
-	if (r < 0)
-		return err_sys(&s->err, r, "Cannot read the job's images");
-	r = send_more(s);
-	if (xfer_sender_bytes(s->tx) != before)
-		s->idle_ms = 0;
-	return r;
-}
-
 /* Negative: the move has failed, for the reason in s->err. 1: it is over, in good order. */
 static int step(struct source *s)
 {
@@ -483,9 +277,9 @@ static int step(struct source *s)
 	if (r == 0 && p[POLL_CRIU].revents)
 		r = on_criu(s);
 	if (r == 0 && p[POLL_NET].revents)
-		r = on_net(s);
+		r = source_on_net(s);
 	if (r == 0 && must_look(s))
-		r = look_for_pages(s);
+		r = source_look(s);
 	return r;
 }
 
@@ -533,7 +327,7 @@ static int start(struct source *s)
 	r = request_dump(s);
 	if (r < 0)
 		return err_sys(&s->err, r, "Cannot ask criu to save the job");
-	r = start_connect(s);
+	r = source_connect(s);
 	if (r < 0)
 		return err_sys(&s->err, r, "Cannot connect to the other node at %s:%u",
 			       s->cmd->address, s->cmd->port);

@@ -2,11 +2,12 @@
 /* Headers of image frames. */
 #include "ckpt/xfer.h"
 
-#include "ckpt/engine.h"
-#include "ckpt/images.h"
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+
+#include "ckpt/engine.h"
+#include "ckpt/images.h"
 
 static const struct {
 	uint32_t min, max;

@@ -18,11 +18,12 @@
 #ifndef MOSIX_CKPT_XFER_H
 #define MOSIX_CKPT_XFER_H
 
-#include "common/err.h"
-#include "common/stream.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/err.h"
+#include "common/stream.h"
 
 #define XFER_HEADER 16
 #define XFER_DATA_MAX (1u << 20)

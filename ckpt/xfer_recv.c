@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The receiving end: nothing that comes is believed before it is checked. */
-#include "ckpt/images.h"
-#include "ckpt/xfer.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#include "ckpt/images.h"
+#include "ckpt/xfer.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 #define BUF_SIZE (256u << 10)
 

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sending end: follows page images as they grow, frees what is sent. */
-#include "ckpt/images.h"
-#include "ckpt/shm.h"
-#include "ckpt/xfer.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#include "ckpt/images.h"
+#include "ckpt/shm.h"
+#include "ckpt/xfer.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 
 #define OUT_SIZE (256u << 10) /* a multiple of a TLS record */
 #define SMALL_MAX 4096        /* with less room than this a buffer leaves */

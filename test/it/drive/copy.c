@@ -3,9 +3,6 @@
  * external to criu. */
 #include "test/it/drive/copy.h"
 
-#include "ckpt/spawn.h"
-#include "common/cgroup.h"
-#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
@@ -21,6 +18,10 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ckpt/spawn.h"
+#include "common/cgroup.h"
+#include "common/fd.h"
 
 void die(const char *fmt, ...)
 {

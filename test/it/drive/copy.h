@@ -6,9 +6,10 @@
 #ifndef MOSIX_TEST_IT_DRIVE_COPY_H
 #define MOSIX_TEST_IT_DRIVE_COPY_H
 
-#include "ckpt/engine.h"
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "ckpt/engine.h"
 
 #define COPY_MOUNTS 32
 

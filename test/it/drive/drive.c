@@ -14,13 +14,6 @@
  * The program's standard output is passed on. Exit status: the program's, or 99 when something
  * was not as it must be: both copies or none, a tree that was not intact.
  */
-#include "ckpt/movable.h"
-#include "common/cgroup.h"
-#include "common/fail.h"
-#include "common/fd.h"
-#include "common/preamble.h"
-#include "common/proc.h"
-#include "test/it/drive/copy.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +30,14 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "ckpt/movable.h"
+#include "common/cgroup.h"
+#include "common/fail.h"
+#include "common/fd.h"
+#include "common/preamble.h"
+#include "common/proc.h"
+#include "test/it/drive/copy.h"
 
 #define MOVE_MS 60000
 #define STATE_TEXT "a blob of the guest's"
