@@ -54,21 +54,30 @@ static bool on_hugetlb(const char *path)
 	return statfs(path, &st) == 0 && st.f_type == HUGETLBFS_MAGIC;
 }
 
+/* criu knows a slave that was put in place of an earlier node's by its key, not by its mount. */
+static bool is_terminal(const struct statx *st)
+{
+	return S_ISCHR(st->stx_mode) && st->stx_rdev_major >= 136;
+}
+
+static bool on_job_mount(const struct look *l, uint64_t mount)
+{
+	return bsearch(&mount, l->mounts, l->mount_count, sizeof(mount), by_number);
+}
+
 int look_at_path(struct look *l, const struct look_proc *p, const char *path, const char *name,
 		 const char *what)
 {
 	struct statx st;
-	uint64_t mount;
 
 	/* No round trip to a file server, and no symbolic link of the job's is followed. */
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
 		return errno == ENOENT || errno == ESRCH ? -ESRCH : 0;
-	mount = st.stx_mnt_id;
 	if (S_ISBLK(st.stx_mode) ||
 	    (S_ISCHR(st.stx_mode) && !device_moves(st.stx_rdev_major, st.stx_rdev_minor)))
 		look_reason(l, p, "uses the device %s %s: devices cannot move, close it.", name,
 			    what);
-	else if (!(S_ISCHR(st.stx_mode) && st.stx_rdev_major >= 136) && !bsearch(&mount, l->mounts, l->mount_count, sizeof(mount), by_number))
+	else if (!is_terminal(&st) && !on_job_mount(l, st.stx_mnt_id))
 		look_reason(l, p, "has %s %s, which is not on a mount of the job: close it.", name,
 			    what);
 	else if (S_ISREG(st.stx_mode) && !st.stx_nlink && st.stx_size > DELETED_MAX)
