@@ -92,14 +92,14 @@ const char *handover_trigger_name(enum handover_trigger trigger)
 		[TRIGGER_ABORT] = "MoveDecision(abort)",
 		[TRIGGER_UP] = "link to home up",
 		[TRIGGER_DOWN] = "link to home down",
-		[TRIGGER_GUEST_PREPARED] = "guest: prepared",
-		[TRIGGER_GUEST_PROGRESS] = "guest: progress",
-		[TRIGGER_GUEST_DUMPED] = "guest: dumped",
-		[TRIGGER_GUEST_READY] = "guest: ready",
-		[TRIGGER_GUEST_FAILED] = "guest: failed",
-		[TRIGGER_GUEST_FINISHED] = "guest: finished",
-		[TRIGGER_GUEST_ENDED] = "guest: job ended",
-		[TRIGGER_GUEST_DIED] = "guest: died",
+		[TRIGGER_GUEST_PREPARED] = "guest prepared",
+		[TRIGGER_GUEST_PROGRESS] = "guest reports progress",
+		[TRIGGER_GUEST_DUMPED] = "guest dumped",
+		[TRIGGER_GUEST_READY] = "guest ready",
+		[TRIGGER_GUEST_FAILED] = "guest failed",
+		[TRIGGER_GUEST_FINISHED] = "guest finished",
+		[TRIGGER_GUEST_ENDED] = "job ended",
+		[TRIGGER_GUEST_DIED] = "guest died",
 	};
 
 	assert(trigger < TRIGGERS);
