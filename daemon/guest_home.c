@@ -8,6 +8,7 @@
 #include "common/msg.h"
 #include "daemon/conn.h"
 #include "daemon/jobs.h"
+#include "daemon/move.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include "job/link.h"
@@ -116,6 +117,16 @@ static void report_none(struct mosixd *d, uint32_t home, uint64_t job, uint32_t 
 	(void)node_send(d, home, MOSIX__MSG_TYPE__MSG_GUEST_EXITED, &x.base);
 }
 
+/* An aborted move leaves its generation to the next one: until it is committed, only the move names
+ * a copy, and only a decision on the move ends it. */
+static bool may_be_killed(struct guest *g)
+{
+	Mosix__GuestState state = move_listed_as(g);
+
+	return state != MOSIX__GUEST_STATE__GUEST_RESTORING &&
+	       state != MOSIX__GUEST_STATE__GUEST_READY;
+}
+
 int guests_on_kill(struct mosixd *d, uint32_t from, Mosix__GuestRef *m)
 {
 	struct guest *g;
@@ -126,7 +137,7 @@ int guests_on_kill(struct mosixd *d, uint32_t from, Mosix__GuestRef *m)
 		report_none(d, from, m->job, m->gen);
 	else if (g->state == MOSIX__GUEST_STATE__GUEST_ENDED)
 		guest_report_exited(g);
-	else
+	else if (may_be_killed(g))
 		guest_kill(g);
 	return 0;
 }
@@ -206,13 +217,13 @@ void guest_ask_link(struct guest *g)
 	(void)node_send(g->d, home, MOSIX__MSG_TYPE__MSG_LINK_DOWN, &m.base);
 }
 
-static void fill_hello(Mosix__GuestHello *m, const struct guest *g)
+static void fill_hello(Mosix__GuestHello *m, struct guest *g)
 {
 	mosix__guest_hello__init(m);
 	m->has_job = m->has_gen = m->has_state = m->has_move = m->has_init_pid = m->has_home = true;
 	m->job = g->key.job;
 	m->gen = (uint32_t)g->key.gen;
-	m->state = g->state;
+	m->state = move_listed_as(g);
 	m->move = g->move;
 	m->init_pid = g->init_pid;
 	m->home = jobid_home(g->key.job);

@@ -40,6 +40,8 @@ void move_copy_gone(struct job *j, uint32_t node, uint32_t gen, const Mosix__Gue
 
 /* ---- source and destination */
 
+/* What home is told of the copy: its machine may know better than its guest has told so far. */
+Mosix__GuestState move_listed_as(struct guest *g);
 /* A frame about a move from a guest process. 0 or negative. */
 int move_on_guest_frame(struct guest *g, const struct chan_frame *f);
 /* The job exited by itself. */

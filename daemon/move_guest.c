@@ -203,6 +203,34 @@ static struct move *move_of(struct guest *g)
 	return mv && guest_of(mv) == g ? mv : NULL;
 }
 
+Mosix__GuestState move_listed_as(struct guest *g)
+{
+	struct move *mv = move_of(g);
+	enum handover_copy copy = copy_state(g->state);
+
+	if (mv && mv->m.state != HANDOVER_NONE && mv->m.state != HANDOVER_DONE)
+		copy = handover_listed_as(&mv->m);
+	/* The other states are none of a move's. */
+	switch (copy) {
+	case HANDOVER_COPY_RUNNING:
+		return MOSIX__GUEST_STATE__GUEST_RUNNING;
+	case HANDOVER_COPY_DUMPING:
+		return MOSIX__GUEST_STATE__GUEST_DUMPING;
+	case HANDOVER_COPY_DUMPED:
+		return MOSIX__GUEST_STATE__GUEST_DUMPED;
+	case HANDOVER_COPY_RESTORING:
+		return MOSIX__GUEST_STATE__GUEST_RESTORING;
+	case HANDOVER_COPY_READY:
+		return MOSIX__GUEST_STATE__GUEST_READY;
+	case HANDOVER_COPY_UNKNOWN:
+	case HANDOVER_COPY_ABSENT:
+	case HANDOVER_COPY_STARTING:
+	case HANDOVER_COPY_ENDED:
+		break;
+	}
+	return g->state;
+}
+
 static void runs_again(struct guest *g)
 {
 	g->state = MOSIX__GUEST_STATE__GUEST_RUNNING;
