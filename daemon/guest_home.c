@@ -8,8 +8,8 @@
 #include "common/msg.h"
 #include "daemon/conn.h"
 #include "daemon/jobs.h"
-#include "daemon/move.h"
 #include "daemon/mosixd.h"
+#include "daemon/move.h"
 #include "daemon/nodes.h"
 #include "job/link.h"
 #include <errno.h>
