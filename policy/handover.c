@@ -105,193 +105,79 @@ static const char *reason(const struct handover_event *ev, enum handover_trigger
 	return texts[trigger] ? texts[trigger] : "";
 }
 
-static struct handover_action *add(struct handover_actions *acts, enum handover_action_kind kind)
+/* What an operation asks of the driver, but for what depends on the machine and the event. */
+static const struct handover_action shapes[OPS] = {
+	[OP_PERSIST_PREPARING] = {.kind = HANDOVER_PERSIST, .phase = HANDOVER_PHASE_PREPARING},
+	[OP_PERSIST_COMMIT] = {.kind = HANDOVER_PERSIST, .phase = HANDOVER_PHASE_COMMIT},
+	[OP_FORGET] = {.kind = HANDOVER_FORGET},
+	[OP_PREPARE_D] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_PREPARE},
+	[OP_BEGIN_S] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_BEGIN, .source = true},
+	[OP_COMMIT_S] = {.kind = HANDOVER_SEND,
+			 .msg = HANDOVER_MSG_DECISION,
+			 .source = true,
+			 .commit = true},
+	[OP_COMMIT_D] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_DECISION, .commit = true},
+	[OP_ABORT_S] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_DECISION, .source = true},
+	[OP_ABORT_D] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_DECISION},
+	[OP_JOB_RUNS] = {.kind = HANDOVER_JOB, .fate = HANDOVER_RUNS},
+	[OP_JOB_STAYS] = {.kind = HANDOVER_JOB, .fate = HANDOVER_STAYS},
+	[OP_JOB_ENDED] = {.kind = HANDOVER_JOB, .fate = HANDOVER_ENDED},
+	[OP_JOB_LOST] = {.kind = HANDOVER_JOB, .fate = HANDOVER_LOST},
+	[OP_NOTE_OK] = {.kind = HANDOVER_NOTE, .ok = true},
+	[OP_NOTE_FAILED] = {.kind = HANDOVER_NOTE},
+	[OP_TIMER_PREPARE] = {.kind = HANDOVER_TIMER_SET, .ms = HANDOVER_PREPARE_MS},
+	[OP_TIMER_PROGRESS] = {.kind = HANDOVER_TIMER_SET, .ms = HANDOVER_PROGRESS_MS},
+	[OP_TIMER_RETRY] = {.kind = HANDOVER_TIMER_SET, .ms = HANDOVER_RETRY_MS},
+	[OP_TIMER_CLEAR] = {.kind = HANDOVER_TIMER_CLEAR},
+	[OP_TELL_BEGIN] = {.kind = HANDOVER_TELL, .command = HANDOVER_GUEST_BEGIN},
+	[OP_TELL_COMMIT] = {.kind = HANDOVER_TELL, .command = HANDOVER_GUEST_COMMIT},
+	[OP_TELL_ABORT] = {.kind = HANDOVER_TELL, .command = HANDOVER_GUEST_ABORT},
+	[OP_SEND_PREPARED] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_PREPARED},
+	[OP_SEND_DUMPED] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_DUMPED},
+	[OP_SEND_READY] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_READY},
+	[OP_SEND_PROGRESS] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_PROGRESS},
+	[OP_SEND_FAILED] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_FAILED},
+	[OP_SEND_FINISHED] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_FINISHED},
+	[OP_SEND_QUERY] = {.kind = HANDOVER_SEND, .msg = HANDOVER_MSG_QUERY},
+};
+
+static void address(const struct handover *m, struct handover_action *a)
 {
-	struct handover_action *a;
-
-	assert(acts->count < HANDOVER_ACTIONS_MAX);
-	a = &acts->list[acts->count++];
-	*a = (struct handover_action){.kind = kind};
-	return a;
-}
-
-static void add_persist(struct handover_actions *acts, enum handover_phase phase)
-{
-	add(acts, HANDOVER_PERSIST)->phase = phase;
-}
-
-static void add_timer(struct handover_actions *acts, uint32_t ms)
-{
-	add(acts, HANDOVER_TIMER_SET)->ms = ms;
-}
-
-static void add_tell(struct handover_actions *acts, enum handover_guest_command command)
-{
-	add(acts, HANDOVER_TELL)->command = command;
-}
-
-static struct handover_action *add_to_source(const struct handover *m,
-					     struct handover_actions *acts, enum handover_msg msg)
-{
-	struct handover_action *a = add(acts, HANDOVER_SEND);
-
-	a->node = m->source;
-	a->msg = msg;
-	a->source = true;
-	return a;
-}
-
-static struct handover_action *
-add_to_destination(const struct handover *m, struct handover_actions *acts, enum handover_msg msg)
-{
-	struct handover_action *a = add(acts, HANDOVER_SEND);
-
-	a->node = m->destination;
-	a->msg = msg;
-	return a;
-}
-
-static struct handover_action *add_to_home(const struct handover *m, struct handover_actions *acts,
-					   enum handover_msg msg)
-{
-	struct handover_action *a = add(acts, HANDOVER_SEND);
-
-	a->node = m->home;
-	a->msg = msg;
-	a->source = m->role == HANDOVER_SOURCE;
-	return a;
-}
-
-static void add_failed(const struct handover *m, const struct handover_event *ev, const char *why,
-		       struct handover_actions *acts)
-{
-	struct handover_action *a = add_to_home(m, acts, HANDOVER_MSG_FAILED);
-
-	/* A message that is answered with "failed" found nothing to disturb. */
-	a->refused = ev->kind == HANDOVER_MESSAGE || ev->refused;
-	a->text = why;
-}
-
-static void add_job(const struct handover *m, struct handover_actions *acts,
-		    enum handover_fate fate, const char *why)
-{
-	struct handover_action *a = add(acts, HANDOVER_JOB);
-
-	a->fate = fate;
-	a->node = fate == HANDOVER_RUNS ? m->destination : m->source;
-	a->gen = fate == HANDOVER_RUNS ? m->ref.gen : m->ref.gen - 1;
-	a->text = why;
-}
-
-static void add_note(struct handover_actions *acts, bool ok, const char *why)
-{
-	struct handover_action *a = add(acts, HANDOVER_NOTE);
-
-	a->ok = ok;
-	a->text = why;
+	if (m->role == HANDOVER_ARBITER) {
+		a->node = a->source ? m->source : m->destination;
+	} else {
+		a->node = m->home;
+		a->source = m->role == HANDOVER_SOURCE;
+	}
 }
 
 static void perform(struct handover *m, enum handover_op op, const struct handover_event *ev,
 		    const char *why, struct handover_actions *acts)
 {
-	switch (op) {
-	case OP_PERSIST_PREPARING:
-		add_persist(acts, HANDOVER_PHASE_PREPARING);
-		break;
-	case OP_PERSIST_COMMIT:
-		add_persist(acts, HANDOVER_PHASE_COMMIT);
-		break;
-	case OP_FORGET:
-		add(acts, HANDOVER_FORGET);
-		break;
-	case OP_PREPARE_D:
-		add_to_destination(m, acts, HANDOVER_MSG_PREPARE);
-		break;
-	case OP_BEGIN_S:
-		add_to_source(m, acts, HANDOVER_MSG_BEGIN);
-		break;
-	case OP_COMMIT_S:
-		add_to_source(m, acts, HANDOVER_MSG_DECISION)->commit = true;
-		break;
-	case OP_COMMIT_D:
-		add_to_destination(m, acts, HANDOVER_MSG_DECISION)->commit = true;
-		break;
-	case OP_ABORT_S:
-		add_to_source(m, acts, HANDOVER_MSG_DECISION);
-		break;
-	case OP_ABORT_D:
-		add_to_destination(m, acts, HANDOVER_MSG_DECISION);
-		break;
-	case OP_JOB_RUNS:
-		add_job(m, acts, HANDOVER_RUNS, why);
-		break;
-	case OP_JOB_STAYS:
-		add_job(m, acts, HANDOVER_STAYS, why);
-		break;
-	case OP_JOB_ENDED:
-		m->over = true;
-		add_job(m, acts, HANDOVER_ENDED, why);
-		break;
-	case OP_JOB_LOST:
-		m->over = true;
-		add_job(m, acts, HANDOVER_LOST, why);
-		break;
-	case OP_NOTE_OK:
-		add_note(acts, true, why);
-		break;
-	case OP_NOTE_FAILED:
-		add_note(acts, false, why);
-		break;
-	case OP_SOURCE_GONE:
+	struct handover_action a = shapes[op];
+
+	if (op == OP_SOURCE_GONE) {
 		m->source_gone = true;
-		break;
-	case OP_TIMER_PREPARE:
-		add_timer(acts, HANDOVER_PREPARE_MS);
-		break;
-	case OP_TIMER_PROGRESS:
-		add_timer(acts, HANDOVER_PROGRESS_MS);
-		break;
-	case OP_TIMER_RETRY:
-		add_timer(acts, HANDOVER_RETRY_MS);
-		break;
-	case OP_TIMER_CLEAR:
-		add(acts, HANDOVER_TIMER_CLEAR);
-		break;
-	case OP_TELL_BEGIN:
-		add_tell(acts, HANDOVER_GUEST_BEGIN);
-		break;
-	case OP_TELL_COMMIT:
-		add_tell(acts, HANDOVER_GUEST_COMMIT);
-		break;
-	case OP_TELL_ABORT:
-		add_tell(acts, HANDOVER_GUEST_ABORT);
-		break;
-	case OP_SEND_PREPARED:
-		add_to_home(m, acts, HANDOVER_MSG_PREPARED);
-		break;
-	case OP_SEND_DUMPED:
-		add_to_home(m, acts, HANDOVER_MSG_DUMPED);
-		break;
-	case OP_SEND_READY:
-		add_to_home(m, acts, HANDOVER_MSG_READY);
-		break;
-	case OP_SEND_PROGRESS:
-		add_to_home(m, acts, HANDOVER_MSG_PROGRESS);
-		break;
-	case OP_SEND_FAILED:
-		add_failed(m, ev, why, acts);
-		break;
-	case OP_SEND_FINISHED:
-		add_to_home(m, acts, HANDOVER_MSG_FINISHED);
-		break;
-	case OP_SEND_QUERY:
-		add_to_home(m, acts, HANDOVER_MSG_QUERY);
-		break;
-	case OP_END:
-	case OPS:
-		assert(!"an operation");
-		break;
+		return;
 	}
+	m->over |= op == OP_JOB_ENDED || op == OP_JOB_LOST;
+
+	if (a.kind == HANDOVER_SEND)
+		address(m, &a);
+	if (op == OP_JOB_RUNS) {
+		a.node = m->destination;
+		a.gen = m->ref.gen;
+	} else if (op == OP_JOB_STAYS) {
+		a.node = m->source;
+		a.gen = m->ref.gen - 1;
+	}
+	/* A message that is answered with "failed" found nothing to disturb. */
+	if (op == OP_SEND_FAILED)
+		a.refused = ev->kind == HANDOVER_MESSAGE || ev->refused;
+	a.text = why;
+
+	assert(acts->count < HANDOVER_ACTIONS_MAX);
+	acts->list[acts->count++] = a;
 }
 
 /* What only the driver can bring about, and only out of turn. */

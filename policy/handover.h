@@ -219,7 +219,7 @@ struct handover_action {
 	bool source; /* of SEND: sender or receiver is the move's source, not its destination */
 	bool refused;
 	bool ok;
-	const char *text; /* static, or the event's; never NULL where it is said to be there */
+	const char *text; /* FAILED, LOST, NOTE: why, for people; static, or the event's */
 };
 
 #define HANDOVER_ACTIONS_MAX 8

