@@ -230,7 +230,7 @@ bool node_send_list(struct world *w, unsigned int node)
 
 		if (c->guest == GUEST_FREE)
 			continue;
-		bits |= (uint32_t)(c->gen | c->move << 4 | listed_as(c) << 8) << shift;
+		bits |= (c->gen | (uint32_t)c->move << 4 | (uint32_t)listed_as(c) << 8) << shift;
 		shift += 12;
 	}
 	send_to_home(w, node,
