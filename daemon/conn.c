@@ -10,9 +10,16 @@
 /* Frames taken in one go before others get their turn. */
 #define FRAMES_AT_ONCE 64
 
+/* Makes the callback run soon, whatever the socket says. */
+static void conn_kick(struct conn *c)
+{
+	ev_feed_event(c->loop, &c->io, EV_CUSTOM);
+}
+
 static void conn_watch(struct conn *c)
 {
 	short want = chan_events(c->chan);
+	bool kicked = ev_is_pending(&c->io);
 	int events = 0;
 
 	if ((want & POLLIN) && !(c->blocked_on && c->ready))
@@ -25,12 +32,9 @@ static void conn_watch(struct conn *c)
 	ev_io_set(&c->io, chan_fd(c->chan), events);
 	if (events)
 		ev_io_start(c->loop, &c->io);
-}
-
-/* Makes the callback run soon, whatever the socket says. */
-static void conn_kick(struct conn *c)
-{
-	ev_feed_event(c->loop, &c->io, EV_CUSTOM);
+	/* Stopping it took that back. */
+	if (kicked)
+		conn_kick(c);
 }
 
 static void conn_unblock_others(struct conn *c)
