@@ -21,8 +21,10 @@
  *   event that is being handled.
  * - Before it listens to peers, home reads its journal and gives HANDOVER_RECOVER to an arbiter
  *   for each record that names a move. Source and destination get it after GuestHello told that a
- *   copy is in a state of a move. Until each copy (a cgroup that is not empty) has said hello, its
- *   state is HANDOVER_COPY_UNKNOWN and it is missing in no GuestList: the list waits for it.
+ *   copy is in a state of a move.
+ * - Until the guest of a copy (a cgroup that is not empty) has said hello to the daemon that runs
+ *   now, the copy is HANDOVER_COPY_UNKNOWN. GuestList waits until none is. It says
+ *   handover_listed_as() of a copy with a machine, and counts only on the connection it came over.
  * - While an arbiter exists, every end of a copy of its job (GuestExited, missing in GuestList)
  *   goes to it as HANDOVER_COPY_GONE and only its HANDOVER_JOB actions end the job. Without one,
  *   the end of the current copy ends the job.
