@@ -27,6 +27,7 @@ struct destination {
 	struct criu *criu;
 	bool started; /* criu is at work */
 	pid_t init;
+	pid_t warm; /* goes ahead of criu's change of cgroup; 0 = none */
 	struct err err;
 };
 

@@ -16,6 +16,7 @@
 #include "ckpt/leftover.h"
 #include "ckpt/shm.h"
 #include "ckpt/tasks.h"
+#include "ckpt/warm.h"
 #include "ckpt/worker_destination.h"
 #include "common/cgroup.h"
 #include "common/cleanup.h"
@@ -134,6 +135,7 @@ static int request_restore(struct destination *d)
 		free(list[i]);
 	free(list);
 	d->started = true;
+	d->warm = warm_start(d->w->home);
 	return r < 0 ? err_sys(&d->err, r, "Cannot ask criu to restore the job") : 0;
 }
 
@@ -161,11 +163,23 @@ static int on_pre_resume(struct destination *d)
 	int r;
 
 	r = move_criu_out(d);
+	warm_stop(d->warm);
 	if (r == 0)
 		r = cgroup_freeze(d->w->cgroup, WORKER_FREEZE_MS);
 	if (r == 0)
 		r = FAIL_POINT("ckpt/pre-resume");
 	return r < 0 ? err_sys(&d->err, r, "Cannot freeze the restored job") : 0;
+}
+
+static int put_back_extra(struct destination *d)
+{
+	const uint8_t *extra;
+	size_t len;
+	int r;
+
+	extra = xfer_receiver_extra(d->rx, &len);
+	r = extra_restore(d->init, d->w->cgroup, extra, len);
+	return r < 0 ? err_sys(&d->err, r, "Cannot restore process numbers and priorities") : 0;
 }
 
 static int on_notify(struct destination *d, const struct criu_event *ev)
@@ -178,12 +192,13 @@ static int on_notify(struct destination *d, const struct criu_event *ev)
 		FAIL_POINT("ckpt/post-restore");
 	if (strcmp(ev->script, "setup-namespaces") == 0)
 		FAIL_POINT("ckpt/setup-namespaces");
-	if (strcmp(ev->script, "pre-resume") == 0) {
-		r = on_pre_resume(d);
-		if (r < 0)
-			return r;
-	}
-	return criu_answer(d->criu, true);
+	if (strcmp(ev->script, "pre-resume") != 0)
+		return criu_answer(d->criu, true);
+	r = on_pre_resume(d);
+	if (r == 0)
+		r = criu_answer(d->criu, true);
+	/* While criu detaches. */
+	return r < 0 ? r : put_back_extra(d);
 }
 
 /* Complete, frozen, and nobody else has a hand in it? */
@@ -206,17 +221,13 @@ static int verify(struct destination *d)
 
 static int restored(struct destination *d)
 {
-	const uint8_t *extra;
-	size_t len;
 	int r;
 
 	r = verify(d);
 	if (r < 0)
 		return r;
-	extra = xfer_receiver_extra(d->rx, &len);
-	r = extra_restore(d->init, d->w->cgroup, extra, len);
-	if (r < 0)
-		return err_sys(&d->err, r, "Cannot restore process numbers and priorities");
+	warm_reap(d->warm);
+	d->warm = 0;
 	FAIL_POINT("ckpt/restored");
 	r = worker_tell(d->w, ENGINE_RESTORED, xfer_receiver_bytes(d->rx), d->init);
 	return r < 0 ? r : 1;
@@ -387,6 +398,8 @@ static int fail(struct destination *d)
 	if (d->rx && !d->complete)
 		xfer_receiver_answer(d->rx, &d->err, 1000);
 	d->criu = criu_free(d->criu, 0);
+	warm_stop(d->warm);
+	warm_reap(d->warm);
 	if (d->cmd)
 		cgroup_kill(d->w->cgroup, WORKER_FREEZE_MS);
 	if (d->started)
