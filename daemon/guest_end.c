@@ -111,12 +111,18 @@ static void guest_sweep(struct guest *g)
 		guest_arm(g, SWEEP_SECONDS);
 }
 
-void guest_gone(struct guest *g)
+static void mark_gone(struct guest *g)
 {
 	g->ended = true;
 	g->known = true;
 	g->has_token = false;
-	guest_sweep(g);
+}
+
+/* The sweep may free the copy and step its move: it comes from the loop, as who calls uses both. */
+void guest_gone(struct guest *g)
+{
+	mark_gone(g);
+	guest_arm(g, 0.0);
 }
 
 void guest_kill(struct guest *g)
@@ -145,7 +151,8 @@ void guest_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (g->ended || g->process.pidfd < 0) {
-		guest_gone(g);
+		mark_gone(g);
+		guest_sweep(g);
 	} else if (g->killed || g->leaving) {
 		process_kill(&g->process);
 	} else if (!g->conn) {
