@@ -23,6 +23,7 @@
 #include "job/endpoint.h"
 #include "job/stdio_ends.h"
 #include "proto/mosix.pb-c.h"
+#include <errno.h>
 #include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -141,6 +142,11 @@ void guest_link_frame(struct guest *g, const struct chan_frame *f);
 /* guest_move.c */
 void guest_move_init(struct guest *g);
 void guest_move_decision(struct guest *g, const Mosix__MoveDecision *m);
+/* Of an engine call: a worker that is gone says why in an event that is still to come. */
+static inline bool guest_move_refused(int r)
+{
+	return r < 0 && r != -EPIPE && r != -ECONNRESET;
+}
 /* Starts the engine for the move in @m, or says why not. */
 int guest_move_spawn(struct guest *g, enum engine_role role, struct err *e);
 void guest_move_watch(struct guest *g);
@@ -167,6 +173,9 @@ int guest_check(struct guest *g, struct movable *ret);
 void guest_check_request(struct guest *g, const Mosix__GuestCheck *m);
 /* A directory that some process of the job has open for reading, or NULL; free() it. */
 char *guest_check_walk(struct guest *g);
+/* The job being frozen: does a process wait for its vfork() child? criu would wait for ever: the
+ * one cannot be stopped before the other has gone on. */
+bool guest_check_vfork(struct guest *g);
 
 /* guest_state.c */
 int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len);

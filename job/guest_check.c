@@ -8,6 +8,7 @@
 #include "common/fd.h"
 #include "common/jobid.h"
 #include "common/log.h"
+#include "common/proc.h"
 #include "job/guest.h"
 #include "job/mounts.h"
 #include <dirent.h>
@@ -105,4 +106,47 @@ char *guest_check_walk(struct guest *g)
 	for (int i = 0; i < n && i < PIDS_MAX && !path; i++)
 		path = walk_of(pids[i]);
 	return path;
+}
+
+/* A task counts as frozen a moment before it sleeps. */
+static char settled_state(pid_t tid)
+{
+	struct proc_stat st = {.state = 'X'};
+
+	for (int i = 0; i < 100; i++) {
+		if (proc_stat(tid, &st) < 0 || st.state != 'R')
+			break;
+		usleep(100);
+	}
+	return st.state;
+}
+
+/* In a frozen group all sleep interruptibly but those. */
+static bool waits_for_vfork(pid_t pid)
+{
+	_cleanup_dir_ DIR *d = NULL;
+	char path[64], state;
+	struct dirent *e;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		state = settled_state((pid_t)atoi(e->d_name));
+		if (state == 'D' || state == 'R')
+			return true;
+	}
+	return false;
+}
+
+bool guest_check_vfork(struct guest *g)
+{
+	pid_t pids[PIDS_MAX];
+	int n = cgroup_pids(g->cgroup, pids, PIDS_MAX);
+
+	for (int i = 0; i < n && i < PIDS_MAX; i++)
+		if (waits_for_vfork(pids[i]))
+			return true;
+	return false;
 }

@@ -93,7 +93,7 @@ void guest_destination_bulk(struct guest *g, const Mosix__MoveRef *m, int fd)
 	if (bulk < 0 || !g->move.engine || m->move != g->move.id ||
 	    g->state != MOSIX__GUEST_STATE__GUEST_RESTORING)
 		return;
-	if (engine_recv(g->move.engine, steal_fd(&bulk), g->move.key) < 0)
+	if (guest_move_refused(engine_recv(g->move.engine, steal_fd(&bulk), g->move.key)))
 		failed(g, "the migration worker does not take the image connection");
 }
 
@@ -121,7 +121,7 @@ static void restore(struct guest *g, const struct engine_event *ev)
 		return;
 	}
 	r.inherit_count = mv->inherit_count;
-	if (engine_restore(mv->engine, &r) < 0)
+	if (guest_move_refused(engine_restore(mv->engine, &r)))
 		failed(g, "the migration worker does not start the restore");
 }
 

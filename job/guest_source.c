@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_SECONDS 2.0
+#define GIVE_UP_SECONDS 2.0
+#define WALK_SECONDS 0.02 /* until it is looked again */
+#define VFORK_SECONDS 0.002
 #define FREEZE_MS 5000
 #define PROGRESS_SECONDS 0.2
 
@@ -79,33 +81,38 @@ static bool can_move(struct guest *g)
 	return r >= 0 && !m.count;
 }
 
-/* A moment without a walk through a directory, of which there are many in a short time. */
-static bool wait_for_walks(struct guest *g)
+/* Tries again a little later, or says why it has given up. */
+static void wait_a_little(struct guest *g, double seconds, const char *text)
 {
-	_cleanup_free_ char *path = guest_check_walk(g);
+	if (ev_time() >= g->move.give_up) {
+		failed(g, true, text);
+		return;
+	}
+	g->move.retry.repeat = seconds;
+	ev_timer_again(g->loop, &g->move.retry);
+}
+
+static void wait_for_walk(struct guest *g, const char *path)
+{
 	struct err e;
 
-	if (!path) {
-		ev_timer_stop(g->loop, &g->move.retry);
-		return false;
-	}
-	if (ev_time() < g->move.give_up) {
-		ev_timer_again(g->loop, &g->move.retry);
-		return true;
-	}
 	err_set(&e, 0,
-		"it is reading the directory %s, whose device differs on another node; try "
-		"again in a moment",
+		"it is reading the directory %s, whose device differs on another node; try again "
+		"in a moment",
 		path);
-	failed(g, true, e.text);
-	return true;
+	wait_a_little(g, WALK_SECONDS, e.text);
 }
 
 static void prepare(struct guest *g)
 {
+	_cleanup_free_ char *walk = guest_check_walk(g);
 	struct err e = {0};
 
-	if (wait_for_walks(g) || !can_move(g))
+	if (walk) {
+		wait_for_walk(g, walk);
+		return;
+	}
+	if (!can_move(g))
 		return;
 	if (guest_move_spawn(g, ENGINE_SOURCE, &e) < 0)
 		failed(g, true, e.text);
@@ -136,7 +143,7 @@ void guest_source_begin(struct guest *g, const Mosix__MoveBegin *m)
 	mv->port = (uint16_t)m->port;
 	memcpy(mv->token, m->token.data, sizeof(mv->token));
 	memcpy(mv->key, m->key.data, sizeof(mv->key));
-	mv->give_up = ev_time() + WALK_SECONDS;
+	mv->give_up = ev_time() + GIVE_UP_SECONDS;
 	g->state = MOSIX__GUEST_STATE__GUEST_DUMPING;
 	prepare(g);
 }
@@ -187,12 +194,30 @@ static int dump(struct guest *g, struct err *e)
 	d.state = state;
 	d.state_len = state_len;
 	r = engine_dump(mv->engine, &d);
-	return r < 0 ? err_sys(e, r, "cannot start the dump") : 0;
+	return guest_move_refused(r) ? err_sys(e, r, "cannot start the dump") : 0;
+}
+
+/* Lets the job run on for a moment: now is not a good one. */
+static bool bad_moment(struct guest *g)
+{
+	bool vfork = guest_check_vfork(g);
+	_cleanup_free_ char *walk = vfork ? NULL : guest_check_walk(g);
+
+	if (!vfork && !walk)
+		return false;
+	resume(g);
+	g->state = MOSIX__GUEST_STATE__GUEST_DUMPING;
+	if (walk)
+		wait_for_walk(g, walk);
+	else
+		wait_a_little(g, VFORK_SECONDS,
+			      "one of its processes waits for a child that has not executed its "
+			      "program yet (vfork); try again in a moment");
+	return true;
 }
 
 static void freeze(struct guest *g)
 {
-	_cleanup_free_ char *walk = NULL;
 	struct err e = {0};
 	int r;
 
@@ -204,21 +229,11 @@ static void freeze(struct guest *g)
 		failed(g, false, e.text);
 		return;
 	}
-	tell(g, "frozen", 0);
 	guest_job_look(g);
-	walk = guest_check_walk(g);
-	if (walk && ev_time() < g->move.give_up) {
-		resume(g);
-		g->state = MOSIX__GUEST_STATE__GUEST_DUMPING;
-		ev_timer_again(g->loop, &g->move.retry);
-		return;
-	}
-	if (walk) {
-		wait_for_walks(g);
-		return;
-	}
 	if (g->main_ended || !g->init)
 		failed(g, true, "the job has just ended");
+	else if (bad_moment(g))
+		return;
 	else if (dump(g, &e) < 0)
 		failed(g, false, e.text);
 	else if (FAIL_POINT("source/frozen") < 0)
@@ -227,6 +242,7 @@ static void freeze(struct guest *g)
 
 void guest_source_retry(struct guest *g)
 {
+	ev_timer_stop(g->loop, &g->move.retry);
 	if (g->move.engine)
 		freeze(g);
 	else

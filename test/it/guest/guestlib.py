@@ -464,6 +464,8 @@ class World:
                   (g.got(pb.MSG_MOVE_DUMPED) and n.got(pb.MSG_MOVE_READY)), 30)
 
     def decide(self, g, n, commit):
+        assert g.got(pb.MSG_MOVE_DUMPED) and n.got(pb.MSG_MOVE_READY), \
+            (g.got(pb.MSG_MOVE_FAILED), n.got(pb.MSG_MOVE_FAILED))
         m = pb.MoveDecision(move=n.move, job=g.job, gen=n.gen, commit=commit)
         g.deputy.down()
         g.send(pb.MSG_MOVE_DECISION, m)
@@ -482,8 +484,6 @@ class World:
     def move(self, g, commit=True, remote=None):
         n = self.prepare(g, remote)
         self.begin(g, n)
-        assert g.got(pb.MSG_MOVE_DUMPED) and n.got(pb.MSG_MOVE_READY), \
-            (g.got(pb.MSG_MOVE_FAILED), n.got(pb.MSG_MOVE_FAILED))
         return self.decide(g, n, commit)
 
 

@@ -375,6 +375,30 @@ def daemon_gone_in_doubt(w):
 
 
 @test
+def vfork(w):
+    """a shell that starts programs all the time moves many times"""
+    g = w.start(["sh", "-c", "n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); /bin/echo $n; done"])
+    g.deputy.taken[OUT] = 0
+    moves = 0
+    while not w.ended(g) and moves < COUNT * 3:
+        at = len(g.deputy.output[OUT])
+        w.wait("output", lambda: len(g.deputy.output[OUT]) > at or w.ended(g))
+        if w.ended(g):
+            break
+        n = w.prepare(g)
+        w.begin(g, n)
+        if g.got(pb.MSG_MOVE_FAILED):
+            break
+        g = w.decide(g, n, True)
+        moves += 1
+    g.deputy.taken[OUT] = None
+    g.deputy.pump()
+    m = w.finish(g, 60)
+    print(f"# {moves} moves")
+    assert g.deputy.output[OUT] == b"".join(b"%d\n" % i for i in range(1, 3001))
+
+
+@test
 def times(w):
     """how long a move takes"""
     g = w.start(sh("while :; do echo x; sleep 0.001; done"))
