@@ -194,6 +194,12 @@ static int by_inode(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
+static void sort_ends(struct look_ends *e)
+{
+	if (e->count)
+		qsort(e->list, e->count, sizeof(*e->list), by_inode);
+}
+
 const struct look_end *look_find(const struct look_ends *ends, uint64_t ino)
 {
 	struct look_end key = {.ino = ino};
@@ -287,8 +293,8 @@ static int look_at_all(struct look *l, const char *cgroup)
 		if (r < 0 && r != -ESRCH)
 			return r;
 	}
-	qsort(l->sockets.list, l->sockets.count, sizeof(*l->sockets.list), by_inode);
-	qsort(l->pipes.list, l->pipes.count, sizeof(*l->pipes.list), by_inode);
+	sort_ends(&l->sockets);
+	sort_ends(&l->pipes);
 	return 0;
 }
 
