@@ -126,6 +126,8 @@ static int timeout(const struct deputy *d)
 	if (term_exists(&d->io.term) && !d->io.term.raw && user_io_owns_keys(&d->io))
 		at = earlier(at, now + TICK_MS);
 	at = earlier(at, d->keys_at);
+	if (d->main_ended && d->fatal)
+		at = earlier(at, d->output_at + DEPUTY_ABANDON_MS);
 	if (!at)
 		return -1;
 	return at > now ? (int)(at - now) : 0;
@@ -144,6 +146,19 @@ static void set_chan(struct pollfd *p, const struct chan *c)
 	*p = (struct pollfd){.fd = -1};
 	if (c)
 		*p = (struct pollfd){.fd = chan_fd(c), .events = chan_events(c)};
+}
+
+/* What arrives may end a stream or stop us, and that may leave something to send. */
+static void settle(struct deputy *d)
+{
+	bool again;
+
+	deputy_signal_terminal(d);
+	do {
+		deputy_path_run(d);
+		again = deputy_stream_ends(d);
+		again |= deputy_signal_stops(d);
+	} while (again);
 }
 
 static void step(struct deputy *d)
@@ -171,15 +186,14 @@ static void step(struct deputy *d)
 	deputy_stream_move(d, &streams);
 	if (!d->control && deputy_now() >= d->redial_at)
 		deputy_path_redial(d);
-	deputy_path_run(d);
-	deputy_signal_stops(d);
-	deputy_signal_terminal(d);
-	deputy_path_run(d);
+	settle(d);
 }
 
 static bool finished(struct deputy *d)
 {
 	if (d->broken)
+		return true;
+	if (deputy_stream_abandoned(d))
 		return true;
 	if (!d->ended)
 		return false;
@@ -198,16 +212,17 @@ static void give_back_stdin(struct deputy *d)
 static struct deputy_end end_of_job(struct deputy *d)
 {
 	struct deputy_end end = {.exit_status = RUN_EXIT_FAILED};
+	int status = (int)(d->ended ? d->status : d->main_status);
 
 	if (d->broken)
 		deputy_say(d, "cannot go on: %s", strerror(-d->broken));
 	else if (d->lost)
 		deputy_say(d, "job %s is lost: %s", jobid_str(d->job).s,
 			   d->text ? d->text : "its node does not answer");
-	else if (WIFSIGNALED((int)d->status))
-		end.signal = WTERMSIG((int)d->status);
+	else if (WIFSIGNALED(status))
+		end.signal = WTERMSIG(status);
 	else
-		end.exit_status = WEXITSTATUS((int)d->status);
+		end.exit_status = WEXITSTATUS(status);
 	return end;
 }
 
@@ -217,8 +232,7 @@ struct deputy_end deputy_run(struct deputy *d)
 
 	d->broken = deputy_signal_init(d);
 	if (!d->broken)
-		deputy_signal_terminal(d);
-	deputy_path_run(d);
+		settle(d);
 	while (!finished(d))
 		step(d);
 

@@ -47,10 +47,19 @@ struct deputy {
 	int64_t stop_by;    /* stop then, even if the job did not say that it stopped; 0 = no */
 	int64_t stale_stop; /* until then a STOPPED belongs to a stop that is over */
 
+	/* The program has ended by this status, its output may still be on its way. */
+	bool main_ended;
+	uint32_t main_status;
+	uint64_t fatal;    /* signals that were passed on: bit number - 1 */
+	int64_t output_at; /* last time that output got any further */
+
 	bool ended, lost;
 	uint32_t status; /* as wait(2) gives it */
 	int broken;      /* negative errno: the deputy itself cannot go on */
 };
+
+/* So long may a reader take nothing of the output of a job that the user has killed. */
+#define DEPUTY_ABANDON_MS 2000
 
 /* Result of deputy_run(). */
 struct deputy_end {
@@ -92,6 +101,10 @@ struct deputy_poll {
 void deputy_stream_init(struct deputy *d);
 void deputy_stream_want(struct deputy *d, struct deputy_poll *p);
 void deputy_stream_move(struct deputy *d, const struct deputy_poll *p);
+/* Closes outputs whose end has come; true if there was one. */
+bool deputy_stream_ends(struct deputy *d);
+/* The user ended the job by a signal, and nobody takes the rest of its output. */
+bool deputy_stream_abandoned(struct deputy *d);
 /* Everything that the job wrote is with the user. */
 bool deputy_stream_delivered(struct deputy *d);
 /* Nothing that has arrived is left. */
@@ -99,8 +112,8 @@ bool deputy_stream_idle(struct deputy *d);
 
 int deputy_signal_init(struct deputy *d);
 void deputy_signal_read(struct deputy *d);
-/* The job's stops, and ours that are due. */
-void deputy_signal_stops(struct deputy *d);
+/* The job's stops, and ours that are due; true if there was one. */
+bool deputy_signal_stops(struct deputy *d);
 /* Raw or cooked, as it should be now. */
 void deputy_signal_terminal(struct deputy *d);
 /* The user wants his shell, now. */

@@ -33,7 +33,7 @@ static void passed_on(sigset_t *ret)
 	sigfillset(ret);
 	for (size_t i = 0; i < sizeof(not) / sizeof(*not); i++)
 		sigdelset(ret, not[i]);
-	for (int sig = 1; sig <= SIGRTMAX; sig++)
+	for (int sig = 1; sig <= SIGSYS; sig++)
 		if (is_ignored(sig))
 			sigdelset(ret, sig);
 }
@@ -114,21 +114,34 @@ static void job_stopped(struct deputy *d, int sig)
 	deputy_signal_stop_now(d, sig, sig == SIGTSTP && !ours);
 }
 
-void deputy_signal_stops(struct deputy *d)
+static void main_ended(struct deputy *d, int status)
+{
+	d->main_ended = true;
+	d->main_status = (uint32_t)status;
+	d->output_at = deputy_now();
+}
+
+bool deputy_signal_stops(struct deputy *d)
 {
 	struct link_frame f;
+	bool any = false;
 
 	while (endpoint_control_next(d->ep, &f)) {
 		int kind = f.kind, arg = f.arg;
 
 		endpoint_control_done(d->ep);
+		any = true;
 		if (kind == LINK_STOPPED && !d->ended)
 			job_stopped(d, arg);
+		if (kind == LINK_ENDED)
+			main_ended(d, arg);
 	}
 	if (d->stop_by && deputy_now() >= d->stop_by) {
 		deputy_signal_stop_now(d, SIGTSTP, false);
 		d->stale_stop = deputy_now() + STALE_STOP_MS;
+		any = true;
 	}
+	return any;
 }
 
 /* ----------------------------------------------------------------------------- signals */
@@ -144,16 +157,20 @@ static bool send_as_key(struct deputy *d, int sig)
 		return false;
 	if (!term_modes(&d->io.term, &m) || m.c_cc[which] == _POSIX_VDISABLE)
 		return false;
-	if (!endpoint_synced(d->ep) || !endpoint_space(d->ep, LINK_TTY_IN))
+	/* Without a path it waits for the next one, like anything typed. */
+	if (!endpoint_space(d->ep, LINK_TTY_IN))
 		return false;
 	return endpoint_put(d->ep, LINK_TTY_IN, &m.c_cc[which], 1) >= 0;
 }
 
-static void pass_on(struct deputy *d, int sig)
+static void pass_on(struct deputy *d, int sig, bool group)
 {
+	unsigned int arg = (unsigned int)sig | (group ? LINK_SIGNAL_GROUP : 0);
+
+	d->fatal |= 1ull << (sig - 1);
 	if (!endpoint_synced(d->ep) && deputy_path_signal(d, sig))
 		return;
-	if (endpoint_control_put(d->ep, LINK_SIGNAL, (uint16_t)sig, NULL, 0) < 0)
+	if (endpoint_control_put(d->ep, LINK_SIGNAL, (uint16_t)arg, NULL, 0) < 0)
 		deputy_path_signal(d, sig);
 }
 
@@ -172,9 +189,14 @@ static void die_by(struct deputy *d, int sig)
 static void on_signal(struct deputy *d, const struct signalfd_siginfo *info)
 {
 	int sig = (int)info->ssi_signo;
+	bool typed = info->ssi_code == SI_KERNEL;
 	struct winsize w;
 
 	if (sig == SIGCONT) {
+		/* Others of our group stopped and were continued before the job said anything. */
+		if (d->stop_by)
+			d->stale_stop = deputy_now() + STALE_STOP_MS;
+		d->stop_by = 0;
 		continue_job(d);
 		return;
 	}
@@ -188,8 +210,8 @@ static void on_signal(struct deputy *d, const struct signalfd_siginfo *info)
 		die_by(d, sig);
 		return;
 	}
-	if (info->ssi_code != SI_KERNEL || !send_as_key(d, sig))
-		pass_on(d, sig);
+	if (!typed || !send_as_key(d, sig))
+		pass_on(d, sig, typed);
 	if (sig == SIGTSTP)
 		d->stop_by = deputy_now() + (endpoint_synced(d->ep) ? STOP_WAIT_MS : 1);
 }

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define READ_SIZE (64u << 10)
@@ -177,9 +178,11 @@ static void write_output(struct deputy *d, unsigned int stream)
 	if (!len)
 		return;
 	n = ufd_write(output(d, stream), data, len);
-	if (n > 0)
+	if (n > 0) {
 		endpoint_delivered(d->ep, stream, (size_t)n);
-	else if (n < 0 && n != -EAGAIN)
+		d->output_at = deputy_now();
+	}
+	if (n < 0 && n != -EAGAIN)
 		output_failed(d, stream, (int)n);
 }
 
@@ -218,6 +221,15 @@ bool deputy_stream_delivered(struct deputy *d)
 		if (used_output(d, outputs[i]) && !endpoint_closed(d->ep, outputs[i]))
 			return false;
 	return true;
+}
+
+bool deputy_stream_abandoned(struct deputy *d)
+{
+	int status = (int)d->main_status;
+
+	return d->main_ended && WIFSIGNALED(status) && !deputy_stream_idle(d) &&
+	       (d->fatal >> (WTERMSIG(status) - 1) & 1) &&
+	       deputy_now() - d->output_at >= DEPUTY_ABANDON_MS;
 }
 
 static bool wants_keys(struct deputy *d)
@@ -276,10 +288,18 @@ void deputy_stream_move(struct deputy *d, const struct deputy_poll *p)
 	for (size_t i = 0; i < OUTPUTS; i++)
 		if (p->events[outputs[i]])
 			write_output(d, outputs[i]);
+}
+
+bool deputy_stream_ends(struct deputy *d)
+{
+	bool any = false;
+
 	for (size_t i = 0; i < OUTPUTS; i++) {
 		if (!endpoint_at_end(d->ep, outputs[i]))
 			continue;
 		endpoint_end_delivered(d->ep, outputs[i]);
 		close_output(d, outputs[i]);
+		any = true;
 	}
+	return any;
 }

@@ -418,6 +418,7 @@ int endpoint_receive(struct endpoint *ep, const struct link_frame *f)
 	case LINK_TERMIOS:
 	case LINK_STOPPED:
 	case LINK_CONT:
+	case LINK_ENDED:
 		return receive_control(ep, f);
 	case _LINK_KIND_MAX:
 		break;

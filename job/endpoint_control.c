@@ -9,13 +9,18 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+static bool is_signal(uint16_t arg)
+{
+	return arg >= 1 && arg <= 64;
+}
+
 int control_check(enum endpoint_side from, enum link_kind kind, uint16_t arg, size_t len)
 {
 	bool guest = from == ENDPOINT_GUEST, ok = false;
 
 	switch (kind) {
 	case LINK_SIGNAL:
-		ok = !guest && arg >= 1 && arg <= 64 && !len;
+		ok = !guest && is_signal(arg & (uint16_t)~LINK_SIGNAL_GROUP) && !len;
 		break;
 	case LINK_WINSIZE:
 		ok = !guest && len == sizeof(struct winsize);
@@ -27,7 +32,10 @@ int control_check(enum endpoint_side from, enum link_kind kind, uint16_t arg, si
 		ok = !guest && !len;
 		break;
 	case LINK_STOPPED:
-		ok = guest && arg >= 1 && arg <= 64 && !len;
+		ok = guest && is_signal(arg) && !len;
+		break;
+	case LINK_ENDED:
+		ok = guest && !len;
 		break;
 	case LINK_DATA:
 	case LINK_ACK:

@@ -25,11 +25,14 @@
  *        seq = all bytes before it were read, as far as the receiver knows
  *
  * Control messages, seq = 1, 2, … in each direction:
- * SIGNAL arg = number, for the job's main process
+ * SIGNAL arg = number, for the job's main process; with LINK_SIGNAL_GROUP for its process group
+ *        (what a terminal sends that is not the job's)
  * WINSIZE body = struct winsize
  * TERMIOS body = struct termios (deputy -> guest)
  * STOPPED arg = signal: the job's main process stopped (guest -> deputy: stop yourself)
  * CONT   the deputy was continued: continue the job's processes
+ * ENDED  arg = status as wait(2) gives it: the job's main process ended; its last output may still
+ *        be on its way (guest -> deputy)
  *
  * Flow control: a sender has at most LINK_WINDOW unacknowledged bytes per stream.
  */
@@ -46,6 +49,7 @@
 #define LINK_WINDOW (256u << 10)
 #define LINK_ACK_EOF 1u
 #define LINK_EOF_BROKEN 1u
+#define LINK_SIGNAL_GROUP 0x100u
 
 /* The three pipes, for those of the job's standard descriptors that are STDIO_PIPE, and the two
  * directions of its terminal, if any of them is STDIO_TTY. */
@@ -70,6 +74,7 @@ enum link_kind {
 	LINK_TERMIOS,
 	LINK_STOPPED,
 	LINK_CONT,
+	LINK_ENDED,
 	_LINK_KIND_MAX,
 };
 
