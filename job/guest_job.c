@@ -152,20 +152,25 @@ void guest_start(struct guest *g, Mosix__GuestStart *m)
 
 /* --------------------------------------------------------------------------------- state */
 
+static void tell_deputy(struct guest *g, enum link_kind kind, int arg)
+{
+	if (endpoint_control_put(g->ep, kind, (uint16_t)arg, NULL, 0) < 0)
+		log_warn("Job %s: its deputy does not hear that it has %s", jobid_str(g->job).s,
+			 kind == LINK_STOPPED ? "stopped" : "ended");
+}
+
 static void changed(struct guest *g, int status)
 {
 	g->status = (uint32_t)status;
 	if (WIFSTOPPED(status)) {
 		g->stopped = true;
-		if (endpoint_control_put(g->ep, LINK_STOPPED, (uint16_t)WSTOPSIG(status), NULL, 0) <
-		    0)
-			log_warn("Job %s: its deputy does not hear that it has stopped",
-				 jobid_str(g->job).s);
+		tell_deputy(g, LINK_STOPPED, WSTOPSIG(status));
 	} else if (WIFCONTINUED(status)) {
 		g->stopped = false;
 	} else {
 		g->stopped = false;
 		g->main_ended = true;
+		tell_deputy(g, LINK_ENDED, status);
 	}
 }
 
