@@ -26,7 +26,7 @@ try_or_end "the programs are there" prepare
 moved() {
 	lab sh n1 sh -c 'cd /root/ckpt && exec "$0" "$@"' "$drive" "$@" 2>"$test_tmp/moves" || {
 		local status=$?
-		cat "$test_tmp/moves"
+		cat "$test_tmp/moves" >&2
 		return $status
 	}
 }

@@ -136,6 +136,21 @@ static void accept_bulk(struct move *m)
 
 /* ------------------------------------------------------------------ events */
 
+/* A task that criu has let go of is on its way from one kind of stop to the other until it gets a
+ * processor; it does not run in between. */
+static bool is_frozen(const char *cgroup)
+{
+	char path[300], text[2] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.freeze", cgroup);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, 1) != 1)
+		die("read %s", path);
+	close(fd);
+	return *text == '1' && cgroup_freeze(cgroup, 5000) == 0;
+}
+
 static void restore(struct move *m, const struct engine_event *ev)
 {
 	struct engine_inherit in = {.key = m->from->out_key, .fd = m->pipe};
@@ -162,14 +177,14 @@ static void on_event(struct move *m, struct end *e, const struct engine_event *e
 		e->voted = true;
 		e->at_vote = now_ms();
 		m->bytes = ev->bytes;
-		if (!cgroup_frozen(m->from->cgroup))
+		if (!is_frozen(m->from->cgroup))
 			wrong("the source has voted but is not frozen");
 		break;
 	case ENGINE_RESTORED:
 		e->voted = e->over = true;
 		e->at_vote = now_ms();
 		m->to->init = ev->pid;
-		if (!cgroup_frozen(m->to->cgroup))
+		if (!is_frozen(m->to->cgroup))
 			wrong("the destination has voted but is not frozen");
 		break;
 	case ENGINE_FINISHED:
@@ -375,7 +390,7 @@ static void take_back(struct move *m)
 		reap(m->to->init);
 	copy_remove(m->to);
 	finish_source(m, false);
-	if (m->src.failed && !cgroup_frozen(m->from->cgroup))
+	if (m->src.failed && !is_frozen(m->from->cgroup))
 		wrong("the source has failed but is not frozen");
 	if (copy_processes(m->from) == 0 && !ended_by_itself(m->from))
 		wrong("the job is lost");
