@@ -122,7 +122,7 @@ def terminal(w):
     """a terminal: half a line, more lines, size, modes, control, over moves"""
     g = start_tty(w, ["bash", "-c", """
 echo ready
-while ! [ -e /tmp/read ]; do sleep 0.05; done
+rm -f /tmp/read; rm -f /tmp/read; while ! [ -e /tmp/read ]; do sleep 0.05; done
 while read -r l; do echo "<$l>"; stty size; done
 echo end
 """])
@@ -244,7 +244,7 @@ def closed_streams(w):
 @test
 def no_stdio(w):
     """a job without any standard stream"""
-    g = w.start(sh("while ! [ -e /tmp/go ]; do sleep 0.05; done; echo x > /tmp/done"),
+    g = w.start(sh("rm -f /tmp/go; while ! [ -e /tmp/go ]; do sleep 0.05; done; echo x > /tmp/done"),
                 stdio=(NULL, NULL, NULL))
     g = w.move(g)
     open("/tmp/go", "w").close()
