@@ -12,7 +12,7 @@ import mosix_pb2 as pb
 GUEST = os.environ.get("MOSIX_GUEST", "/usr/libexec/mosix/mosix-guest")
 GUEST_SOCK = "/run/mosix/guest.sock"
 IN, OUT, ERR, TTY_IN, TTY_OUT, CONTROL = range(6)
-DATA, ACK, EOF, HELLO, BROKEN, SIGNAL, WINSIZE, TERMIOS, STOPPED, CONT = range(1, 11)
+DATA, ACK, EOF, HELLO, BROKEN, SIGNAL, WINSIZE, TERMIOS, STOPPED, CONT, ENDED = range(1, 12)
 WINDOW = 256 << 10
 NULL, PIPE, TTY = pb.STDIO_NULL, pb.STDIO_PIPE, pb.STDIO_TTY
 
@@ -83,13 +83,13 @@ class Deputy:
         self.in_eof, self.eof_sent, self.eof_acked = set(), set(), set()
         self.broken = {}
         self.control, self.control_done, self.control_sent = [], 0, 0
-        self.control_in, self.control_acked = [], 0
+        self.control_in, self.control_seq, self.control_acked = [], 0, 0
         self.acked = {}
 
     def up(self, chan, gen):
         self.chan, self.gen, self.synced = chan, gen, False
         received = [0, len(self.output[OUT]), len(self.output[ERR]), 0,
-                    len(self.output[TTY_OUT]), len(self.control_in)]
+                    len(self.output[TTY_OUT]), self.control_seq]
         self.frame(HELLO, data=struct.pack("<6Q", *received))
 
     def down(self):
@@ -137,9 +137,11 @@ class Deputy:
         elif kind == BROKEN:
             self.broken[stream] = seq
             self.frame(EOF, stream, 1, self.base[stream])
-        elif kind == STOPPED:
-            if seq == len(self.control_in) + 1:
-                self.control_in.append(arg)
+        elif kind in (STOPPED, ENDED):
+            if seq == self.control_seq + 1:
+                self.control_seq = seq
+                if kind == STOPPED:
+                    self.control_in.append(arg)
             self.control_acked = -1
         self.pump()
 
@@ -153,8 +155,8 @@ class Deputy:
             if self.acked.get(s, 0) != (have, s in self.ended) and (have or s in self.ended):
                 self.acked[s] = (have, s in self.ended)
                 self.frame(ACK, s, 1 if s in self.ended else 0, have)
-        if self.control_acked != len(self.control_in):
-            self.control_acked = len(self.control_in)
+        if self.control_acked != self.control_seq:
+            self.control_acked = self.control_seq
             self.frame(ACK, CONTROL, 0, self.control_acked)
         while self.control_sent < len(self.control):
             kind, arg, data = self.control[self.control_sent]
