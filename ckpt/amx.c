@@ -20,33 +20,34 @@
 #define XSTATE_BV 512 /* offset of the header in the XSAVE area */
 #define XSTATE_SIZE (64u << 10)
 
-static int amx_in_use(pid_t tid)
+/* Of a stopped thread: which registers are not in their initial state. */
+static int read_bits(pid_t tid, uint64_t *ret)
 {
 	static uint8_t area[XSTATE_SIZE];
 	struct iovec iov = {area, sizeof(area)};
-	uint64_t bv;
 
+	*ret = 0;
 	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
 		return -errno;
-	if (iov.iov_len < XSTATE_BV + sizeof(bv))
-		return 0;
-	memcpy(&bv, area + XSTATE_BV, sizeof(bv));
-	return (bv & AMX_BITS) != 0;
+	if (iov.iov_len >= XSTATE_BV + sizeof(*ret))
+		memcpy(ret, area + XSTATE_BV, sizeof(*ret));
+	return 0;
 }
 
-static int stop_and_look(pid_t tid)
+int amx_thread_uses(pid_t tid, uint64_t bits)
 {
+	uint64_t used = 0;
 	int status, r;
 
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
-		return errno == ESRCH ? 0 : -errno;
+		return -errno;
 	r = ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 ? -errno : 0;
 	while (r == 0 && waitpid(tid, &status, __WALL) < 0)
 		r = errno == EINTR ? 0 : -errno;
-	if (r == 0 && WIFSTOPPED(status))
-		r = amx_in_use(tid);
+	if (r == 0)
+		r = WIFSTOPPED(status) ? read_bits(tid, &used) : -ESRCH;
 	ptrace(PTRACE_DETACH, tid, NULL, NULL);
-	return r;
+	return r < 0 ? r : (used & bits) != 0;
 }
 
 static int check_thread(void *arg, pid_t pid, pid_t tid)
@@ -55,13 +56,13 @@ static int check_thread(void *arg, pid_t pid, pid_t tid)
 	pid_t inner = 0;
 	int r;
 
-	r = stop_and_look(tid);
+	r = amx_thread_uses(tid, AMX_BITS);
 	if (r <= 0)
 		return r == -ESRCH ? 0 : r;
 	proc_ns_pid(pid, &inner);
 	return err_set(e, -ENOTSUP,
-		       "Process %d of the job uses AMX tile registers, which cannot be moved: move "
-		       "it later or lock it with \"mosixctl lock\".",
+		       "Process %d of the job uses AMX tile registers, which cannot be moved: try "
+		       "again when it has released them.",
 		       (int)inner);
 }
 

@@ -124,6 +124,9 @@ static int request_restore(struct destination *d)
 		return r;
 	worker_criu_opts(&opts, d->images);
 	opts.root = d->cmd->root;
+	/* Frees images as they are used: the job's memory is needed once, not twice. */
+	opts.has_auto_dedup = true;
+	opts.auto_dedup = true;
 	opts.has_rst_sibling = true;
 	opts.rst_sibling = true;
 	r = externals(d->cmd, &list);
