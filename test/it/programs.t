@@ -37,7 +37,7 @@ try "a shell script with children and pipes" \
 	round_trip tree 120 '/home/alice/payload/tree.sh 60' out err
 
 try "python3 with threads" \
-	round_trip threads 120 '/home/alice/payload/threads.py 120' out err
+	round_trip threads 120 '/home/alice/payload/threads.py 400' out err
 
 try "sqlite3 writes a database" \
 	round_trip database 120 '/home/alice/payload/database.sh 200 test.db' out err
