@@ -13,7 +13,7 @@ copies() {
 	local n
 	for n in n1 n2 n3; do
 		# shellcheck disable=SC2016
-		lab sh $n sh -c 'for g in $(find /sys/fs/cgroup -path "*/jobs/*" -name cgroup.freeze); do
+		lab sh $n sh -c 'for g in $(find /sys/fs/cgroup -regex ".*/jobs/[0-9.]*/cgroup.freeze"); do
 			d=${g%/*}
 			grep -q "populated 1" $d/cgroup.events && grep -q "frozen 0" $d/cgroup.events && echo '$n' ${d##*/}
 		done; true'
