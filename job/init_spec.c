@@ -87,33 +87,45 @@ static const uint32_t *unpack_groups(struct unpacker *u, size_t *ret_count)
 	return groups;
 }
 
+static int unpack_all(struct unpacker *u, struct init_spec *s)
+{
+	if (unpack_u32(u) != SPEC_VERSION)
+		return -EPROTO;
+	s->uid = unpack_u32(u);
+	s->gid = unpack_u32(u);
+	s->groups = unpack_groups(u, &s->group_count);
+	s->umask = unpack_u32(u);
+	s->limit_count = unpack_u32(u);
+	if (s->limit_count > INIT_LIMITS_MAX)
+		return -EPROTO;
+	for (size_t i = 0; i < s->limit_count; i++) {
+		s->limits[i].resource = unpack_u32(u);
+		s->limits[i].soft = unpack_u64(u);
+		s->limits[i].hard = unpack_u64(u);
+	}
+	s->ignored = unpack_u64(u);
+	s->cwd = unpack_string(u);
+	s->argv = unpack_strings(u);
+	s->envp = unpack_strings(u);
+	if (u->failed || u->len)
+		return -EPROTO;
+	if (!s->groups || !s->argv || !s->envp)
+		return -ENOMEM;
+	return s->argv[0] ? 0 : -EPROTO;
+}
+
 int init_spec_unpack(struct init_spec *ret, const uint8_t *data, size_t len)
 {
 	struct unpacker u = {.data = data, .len = len};
 	struct init_spec s = {0};
+	int r = unpack_all(&u, &s);
 
-	if (unpack_u32(&u) != SPEC_VERSION)
-		return -EPROTO;
-	s.uid = unpack_u32(&u);
-	s.gid = unpack_u32(&u);
-	s.groups = unpack_groups(&u, &s.group_count);
-	s.umask = unpack_u32(&u);
-	s.limit_count = unpack_u32(&u);
-	if (s.limit_count > INIT_LIMITS_MAX)
-		return -EPROTO;
-	for (size_t i = 0; i < s.limit_count; i++) {
-		s.limits[i].resource = unpack_u32(&u);
-		s.limits[i].soft = unpack_u64(&u);
-		s.limits[i].hard = unpack_u64(&u);
+	if (r < 0) {
+		free((void *)(uintptr_t)s.groups);
+		free((void *)(uintptr_t)s.argv);
+		free((void *)(uintptr_t)s.envp);
+		return r;
 	}
-	s.ignored = unpack_u64(&u);
-	s.cwd = unpack_string(&u);
-	s.argv = unpack_strings(&u);
-	s.envp = unpack_strings(&u);
-	if (u.failed || u.len || !s.argv || !s.argv[0])
-		return -EPROTO;
-	if (!s.groups || !s.envp)
-		return -ENOMEM;
 	*ret = s;
 	return 0;
 }

@@ -443,8 +443,8 @@ static bool move(struct copy *from, struct copy *to, int number)
 	fprintf(stderr,
 		"drive: move %d %s: %.1f MB, dumped after %.1f ms, restored %.1f, runs %.1f%s%s\n",
 		number, done ? "committed" : "taken back", (double)m.bytes / 1e6,
-		m.src.at_vote ? m.src.at_vote - m.start : 0.0,
-		m.dst.at_vote ? m.dst.at_vote - m.start : 0.0, m.thawed - m.start,
+		m.src.at_vote > 0 ? m.src.at_vote - m.start : 0.0,
+		m.dst.at_vote > 0 ? m.dst.at_vote - m.start : 0.0, m.thawed - m.start,
 		*m.text ? ": " : "", m.text);
 	if (!disarm() && !ended_by_itself(from))
 		wrong("the fail point was not reached");
