@@ -49,7 +49,7 @@ static void dial_failed(struct dial *dl, int error)
 {
 	struct node *n = dl->node;
 
-	if (!n->problem[0])
+	if (strcmp(n->problem, strerror(-error)) != 0)
 		log_warn("Cannot reach %s (%s): %s", node_title(n->d, n->number),
 			 inet_ntoa(n->addr), strerror(-error));
 	node_set_problem(n, "%s", strerror(-error));

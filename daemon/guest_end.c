@@ -165,7 +165,8 @@ void guest_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 void guest_leave(struct guest *g)
 {
 	g->leaving = true;
-	if (g->ended)
+	/* While there is a connection, its end says that the last frame was read. */
+	if (g->ended && !g->conn)
 		guest_gone(g);
 	else
 		guest_arm(g, KILL_SECONDS);

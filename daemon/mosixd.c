@@ -114,6 +114,7 @@ int mosixd_new(struct mosixd *d, struct err *e)
 
 void mosixd_free(struct mosixd *d)
 {
+	d->stopping = true;
 	listener_free(d);
 	control_free(d);
 	mfs_free(d);

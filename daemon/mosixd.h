@@ -31,6 +31,7 @@ struct mosixd {
 	Mosix__NodeInfo *info; /* of this node */
 	int64_t started_usec;  /* by clock_usec() */
 	bool was_running;      /* an earlier daemon may have left processes here */
+	bool stopping;         /* what happens now is no news to anybody */
 	/* The delegated subtree, in which main, guests and jobs/ are. */
 	char cgroup[CGROUP_PATH_MAX];      /* in the file system */
 	char cgroup_name[CGROUP_PATH_MAX]; /* as /proc/PID/cgroup has it */

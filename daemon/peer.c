@@ -62,15 +62,17 @@ static void peer_lost(struct peer *p, const char *why)
 
 	if (up)
 		n->peer = NULL;
-	if (n && (up || !n->problem[0]))
+	/* A node that stays away for the same reason is one line in the log, not one per try. */
+	if (!n)
+		log_warn("Link from %s: %s", inet_ntoa(p->addr), why);
+	else if (!p->d->stopping && (up || strcmp(n->problem, why) != 0))
 		log_warn("Link to %s (%s): %s", node_title(p->d, n->number), inet_ntoa(p->addr),
 			 why);
-	else if (!n)
-		log_warn("Link from %s: %s", inet_ntoa(p->addr), why);
 	if (n && !n->peer)
 		node_set_problem(n, "%s", why);
 	if (p->dialled)
 		dial_lost(n->dial, p, up);
+	up = up && !p->d->stopping;
 	peer_free(p);
 	if (up)
 		node_went_down(n);

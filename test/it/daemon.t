@@ -8,7 +8,24 @@
 . "${0%/*}/jobs.sh"
 lab_need 3
 
-on_exit "lab net n2 heal; lab sh n2 rm -f /etc/mosix/mosixd.conf" >/dev/null 2>&1
+# What a step changes is put back whatever becomes of it.
+restore() {
+	lab net n3 heal
+	lab sh n1 sh -c '[ ! -e /etc/mosix/good.map ] || mv /etc/mosix/good.map /etc/mosix/mosix.map'
+	lab sh n2 rm -f /etc/mosix/mosixd.conf
+	lab sh n3 sh -c '[ ! -e /etc/mosix/good.key ] || mv /etc/mosix/good.key /etc/mosix/cluster.key
+		chmod 600 /etc/mosix/cluster.key'
+	lab sh n1 systemctl reload-or-restart mosixd
+	lab sh n2 systemctl reload-or-restart mosixd
+	lab sh n3 systemctl restart mosixd
+}
+on_exit "restore >/dev/null 2>&1"
+
+# step NAME FUNCTION: one that changes the configuration
+step() {
+	try "$@"
+	restore >/dev/null 2>&1
+}
 
 log_has() { lab sh "$1" journalctl -b -q -o cat -u mosixd | grep -qE "$2"; }
 
@@ -47,11 +64,11 @@ bad_key_mode() {
 	log_has n3 'cluster.key'
 	wait_for 10 up_from_everywhere
 }
-try "it does not start with a key that others may read" bad_key_mode
+step "it does not start with a key that others may read" bad_key_mode
 
 other_key() {
 	lab sh n3 cp -a /etc/mosix/cluster.key /etc/mosix/good.key
-	lab sh n3 sh -c 'head -c 32 /dev/zero | od -An -tx1 | tr -d " \n" >/etc/mosix/cluster.key; echo >>/etc/mosix/cluster.key'
+	lab sh n3 sh -c 'head -c 32 /dev/zero | od -v -An -tx1 | tr -d " \n" >/etc/mosix/cluster.key; echo >>/etc/mosix/cluster.key'
 	lab sh n3 systemctl restart mosixd
 	wait_for 10 log_has n1 'n3.*(cluster key|handshake)'
 	fails up_from_everywhere
@@ -59,20 +76,20 @@ other_key() {
 	lab sh n3 systemctl restart mosixd
 	wait_for 10 up_from_everywhere
 }
-try "a node with another cluster key gets no link" other_key
+step "a node with another cluster key gets no link" other_key
 
 bad_reload() {
 	lab sh n1 cp /etc/mosix/mosix.map /etc/mosix/good.map
 	lab sh n1 sh -c 'echo "this is no map" >>/etc/mosix/mosix.map'
 	lab sh n1 systemctl reload mosixd
 	wait_for 5 log_has n1 'not reloaded: /etc/mosix/mosix.map:[0-9]+:'
-	up_from_everywhere
+	wait_for 10 up_from_everywhere
 	lab sh n1 mv /etc/mosix/good.map /etc/mosix/mosix.map
 	lab sh n1 systemctl reload mosixd
 	wait_for 5 log_has n1 'was reloaded'
 	up_from_everywhere
 }
-try "a map with an error is refused and the old one stays" bad_reload
+step "a map with an error is refused and the old one stays" bad_reload
 
 n3_down() { # as n1 sees it
 	lab sh n1 mosixctl nodes --json | python3 -c '
@@ -86,7 +103,7 @@ cut_cable() {
 	lab net n3 heal
 	wait_for 10 up_from_everywhere
 }
-try "a cut cable is noticed, and so is its end" cut_cable
+step "a cut cable is noticed, and so is its end" cut_cable
 
 # ---------------------------------------------------------------- jobs over restarts
 
@@ -253,7 +270,7 @@ refuse_guests() {
 	lab sh n1 mosixctl kill "$(job_id refused)"
 	wait_for 10 job_ended refused
 }
-try "a node may refuse jobs of others" refuse_guests
+step "a node may refuse jobs of others" refuse_guests
 
 locked() {
 	job_dir locked
