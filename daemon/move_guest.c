@@ -346,17 +346,23 @@ int move_on_guest_frame(struct guest *g, const struct chan_frame *f)
 	return 0;
 }
 
-static void step_guest(struct guest *g, enum handover_guest_event what)
+static void step_word(struct move *mv, enum handover_guest_event what)
 {
 	const struct handover_event ev = {
 		.kind = HANDOVER_GUEST,
 		.guest = what,
 		.text = what == HANDOVER_GUEST_DIED ? "The job's guest process ended" : NULL,
 	};
+
+	move_step(mv, &ev);
+}
+
+static void step_guest(struct guest *g, enum handover_guest_event what)
+{
 	struct move *mv = move_of(g);
 
 	if (mv)
-		move_step(mv, &ev);
+		step_word(mv, what);
 }
 
 void move_guest_ended(struct guest *g)
@@ -391,23 +397,26 @@ static void recover(struct guest *g)
 /* What its machine, which stayed here while it was away, makes of its state. */
 static void catch_up(struct guest *g, struct move *mv)
 {
+	bool begun = mv->told == HANDOVER_GUEST_BEGIN;
+
 	switch (g->state) {
 	case MOSIX__GUEST_STATE__GUEST_DUMPED:
 	case MOSIX__GUEST_STATE__GUEST_READY:
 	case MOSIX__GUEST_STATE__GUEST_DUMPING:
 	case MOSIX__GUEST_STATE__GUEST_RESTORING:
-		if (mv->told != HANDOVER_GUEST_BEGIN)
+		if (!begun)
 			tell_decision(mv, mv->told == HANDOVER_GUEST_COMMIT);
 		else if (g->state == MOSIX__GUEST_STATE__GUEST_DUMPED)
-			step_guest(g, HANDOVER_GUEST_DUMPED);
+			step_word(mv, HANDOVER_GUEST_DUMPED);
 		else if (g->state == MOSIX__GUEST_STATE__GUEST_READY)
-			step_guest(g, HANDOVER_GUEST_READY);
+			step_word(mv, HANDOVER_GUEST_READY);
 		break;
 	case MOSIX__GUEST_STATE__GUEST_RUNNING:
-		step_guest(g, HANDOVER_GUEST_FINISHED);
+		/* It has done what it was told, or could not begin and went on. */
+		step_word(mv, begun ? HANDOVER_GUEST_FAILED : HANDOVER_GUEST_FINISHED);
 		break;
 	case MOSIX__GUEST_STATE__GUEST_ENDED:
-		step_guest(g, HANDOVER_GUEST_ENDED);
+		step_word(mv, HANDOVER_GUEST_ENDED);
 		break;
 	case MOSIX__GUEST_STATE__GUEST_STARTING:
 	case _MOSIX__GUEST_STATE_IS_INT_SIZE:
@@ -415,9 +424,21 @@ static void catch_up(struct guest *g, struct move *mv)
 	}
 }
 
+/* Whatever move the guest says it is in: one that is over for the guest may not be for its machine.
+ */
+static struct move *machine_of(struct guest *g)
+{
+	struct move *mv;
+
+	DL_FOREACH (g->d->moves->list, mv)
+		if (mv->m.role != HANDOVER_ARBITER && guest_of(mv) == g)
+			return mv;
+	return NULL;
+}
+
 void move_guest_back(struct guest *g)
 {
-	struct move *mv = move_of(g);
+	struct move *mv = machine_of(g);
 
 	if (mv)
 		catch_up(g, mv);
