@@ -27,6 +27,7 @@ struct criu {
 	int sk;
 	int pidfd;
 	pid_t pid; /* 0 once reaped */
+	bool paused;
 };
 
 static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
@@ -143,11 +144,25 @@ int criu_reap(struct criu *c, int timeout_ms)
 	return 0;
 }
 
+void criu_pause(struct criu *c, bool on)
+{
+	if (c->paused == on || !c->pid)
+		return;
+	if (syscall(SYS_pidfd_send_signal, c->pidfd, on ? SIGSTOP : SIGCONT, NULL, 0) == 0)
+		c->paused = on;
+}
+
+bool criu_paused(const struct criu *c)
+{
+	return c->paused;
+}
+
 struct criu *criu_free(struct criu *c, int timeout_ms)
 {
 	if (!c)
 		return NULL;
 	c->sk = fd_close(c->sk);
+	criu_pause(c, false);
 	if (c->pid && criu_reap(c, timeout_ms) < 0) {
 		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
 		criu_reap(c, -1);

@@ -58,6 +58,10 @@ int criu_next(struct criu *c, struct criu_event *ret);
 int criu_wait(struct criu *c, struct criu_event *ret, int timeout_ms);
 /* Waits until the process has ended, and reaps it; -ETIMEDOUT. */
 int criu_reap(struct criu *c, int timeout_ms);
+/* Stops it and lets it go on: for one that writes faster than others can take. Whoever may outlive
+ * this process has to send it SIGCONT. */
+void criu_pause(struct criu *c, bool on);
+bool criu_paused(const struct criu *c);
 /* Asks for the version; criu is ready for a request afterwards. */
 int criu_ask_version(struct criu *c, uint32_t *ret, int timeout_ms);
 

@@ -164,10 +164,15 @@ static void reap(int pidfd)
 	waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED | WNOHANG);
 }
 
-static void kill_pidfd(int pidfd)
+static void signal_pidfd(int pidfd, int signo)
 {
 	if (pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0);
+}
+
+static void kill_pidfd(int pidfd)
+{
+	signal_pidfd(pidfd, SIGKILL);
 }
 
 static void wait_pidfd(int pidfd, int timeout_ms)
@@ -189,6 +194,7 @@ struct engine *engine_free(struct engine *en)
 		reap(en->pidfd);
 	}
 	if (!ended(en->criu)) {
+		signal_pidfd(en->criu, SIGCONT); /* the worker may have had it wait */
 		if (en->role == ENGINE_SOURCE)
 			wait_pidfd(en->criu, FREE_GRACE_MS);
 		kill_pidfd(en->criu);
@@ -228,6 +234,7 @@ static void worker_closed(struct engine *en)
 	if (ended(en->criu))
 		return;
 	watch(en, EPOLL_CTL_ADD, en->criu, EPOLLIN);
+	signal_pidfd(en->criu, SIGCONT); /* the worker may have had it wait */
 	/* At the destination it would let the job run; here it puts it back in order. */
 	if (en->role == ENGINE_DESTINATION)
 		kill_pidfd(en->criu);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "ckpt/shm.h"
@@ -124,6 +125,15 @@ uint64_t images_memory(void)
 	if (!p || sscanf(p, "MemAvailable: %llu", &kib) != 1)
 		return 0;
 	return kib * 1024 / 10 * 9;
+}
+
+uint64_t images_used(int dir)
+{
+	struct statfs st;
+
+	if (fstatfs(dir, &st) < 0)
+		return 0;
+	return (uint64_t)(st.f_blocks - st.f_bfree) * (uint64_t)st.f_bsize;
 }
 
 static bool is_number(const char *s, size_t len)

@@ -17,6 +17,8 @@
 int images_open(uint64_t size);
 /* What may be taken for images on this node: bytes. */
 uint64_t images_memory(void);
+/* How much of that is in use in the directory: bytes. */
+uint64_t images_used(int dir);
 /* Is @name one of the files that a dump consists of? (Logs and statistics are not.) */
 bool images_name_ok(const char *name);
 /* A whole file of at most @max bytes; free(). 0 or negative. */

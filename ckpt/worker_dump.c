@@ -161,6 +161,7 @@ static void end_criu(struct source *s)
 	bool killed = s->criu_gone;
 	struct criu_event ev;
 
+	criu_pause(s->criu, false);
 	if (s->dumped && !s->criu_gone)
 		criu_answer(s->criu, false);
 	while (!s->criu_gone && criu_wait(s->criu, &ev, CRIU_END_MS) > 0) {
@@ -234,7 +235,7 @@ enum { POLL_GUEST, POLL_CRIU, POLL_NET, POLL_COUNT };
 /* While criu writes pages there is no event that says so. */
 static bool must_look(const struct source *s)
 {
-	return s->phase == SENDING && !s->dumped && !xfer_sender_wants_write(s->tx);
+	return !s->dumped;
 }
 
 static int wait_for(struct source *s, struct pollfd *p)
@@ -321,7 +322,7 @@ static int start(struct source *s)
 	r = amx_check(s->cmd->cgroup, &s->err);
 	if (r < 0)
 		return r;
-	s->images = images_open(0);
+	s->images = images_open(images_memory());
 	if (s->images < 0)
 		return err_sys(&s->err, s->images, "Cannot make a file system for images");
 	r = request_dump(s);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "ckpt/extra.h"
+#include "ckpt/images.h"
 #include "ckpt/worker_source.h"
 #include "common/cleanup.h"
 #include "common/fail.h"
@@ -14,6 +15,10 @@
 #include "common/preamble.h"
 
 #define PROGRESS_STEP (32u << 20)
+
+/* Images that wait to be sent, in bytes: memory that the node does not have twice. */
+#define WAITING_MAX (256u << 20)
+#define WAITING_LOW (64u << 20)
 
 int source_connect(struct source *s)
 {
@@ -175,16 +180,31 @@ int source_on_net(struct source *s)
 	return s->phase == SENDING && xfer_sender_wants_write(s->tx) ? source_send(s) : 0;
 }
 
+/* criu writes to memory at its own pace; the network may be slower. */
+static void hold_criu_back(struct source *s)
+{
+	uint64_t waiting = images_used(s->images);
+
+	if (waiting > WAITING_MAX)
+		criu_pause(s->criu, true);
+	else if (waiting < WAITING_LOW)
+		criu_pause(s->criu, false);
+}
+
 int source_look(struct source *s)
 {
-	uint64_t before = xfer_sender_bytes(s->tx);
-	int r;
+	uint64_t before;
+	int r = 0;
 
-	r = xfer_sender_look(s->tx);
-	if (r < 0)
-		return err_sys(&s->err, r, "Cannot read the job's images");
-	r = source_send(s);
-	if (xfer_sender_bytes(s->tx) != before)
-		s->idle_ms = 0;
+	if (s->phase == SENDING) {
+		before = xfer_sender_bytes(s->tx);
+		r = xfer_sender_look(s->tx);
+		if (r < 0)
+			return err_sys(&s->err, r, "Cannot read the job's images");
+		r = source_send(s);
+		if (xfer_sender_bytes(s->tx) != before)
+			s->idle_ms = 0;
+	}
+	hold_criu_back(s);
 	return r;
 }
