@@ -36,7 +36,7 @@ static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
 	char *argv[] = {(char *)"criu", (char *)"swrk", arg, NULL};
 	/* No HOME: criu would read the user's configuration. */
 	char *envp[] = {(char *)ENV_PATH, (char *)"LC_ALL=C", NULL, NULL, NULL};
-	char tty[PATH_MAX];
+	char tty[PATH_MAX], preload[PATH_MAX];
 	static const char *const paths[] = {"/usr/local/sbin/criu", "/usr/sbin/criu",
 					    "/usr/bin/criu", "/sbin/criu"};
 	sigset_t none;
@@ -62,7 +62,8 @@ static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
 	if (getenv(CTTY_ENV)) {
 		snprintf(tty, sizeof(tty), "%s=%s", CTTY_ENV, getenv(CTTY_ENV));
 		envp[2] = tty;
-		envp[3] = (char *)"LD_PRELOAD=" CTTY_PRELOAD;
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s/" CTTY_LIBRARY, spawn_dir());
+		envp[3] = preload;
 	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		execve(paths[i], argv, envp);

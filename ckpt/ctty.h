@@ -8,6 +8,6 @@
 
 /* Path of the terminal's slave in the guest's mount namespace; need not exist. */
 #define CTTY_ENV "MOSIX_JOB_TTY"
-#define CTTY_PRELOAD MOSIX_LIBEXECDIR "/mosix-ctty.so"
+#define CTTY_LIBRARY "mosix-ctty.so"
 
 #endif

@@ -49,11 +49,7 @@ struct engine {
 
 static int program_path(char *ret, size_t size)
 {
-	const char *dir = secure_getenv("MOSIX_LIBEXECDIR");
-
-	if (!dir)
-		dir = MOSIX_LIBEXECDIR;
-	return (size_t)snprintf(ret, size, "%s/" PROGRAM, dir) < size ? 0 : -ENAMETOOLONG;
+	return (size_t)snprintf(ret, size, "%s/" PROGRAM, spawn_dir()) < size ? 0 : -ENAMETOOLONG;
 }
 
 static void child_exec(const char *path, enum engine_role role, int fd, const char *cgroup)

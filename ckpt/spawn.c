@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,4 +35,11 @@ pid_t spawn_into(const char *cgroup, int *ret_pidfd)
 	if (pid > 0)
 		*ret_pidfd = pidfd;
 	return pid;
+}
+
+const char *spawn_dir(void)
+{
+	const char *dir = secure_getenv("MOSIX_LIBEXECDIR");
+
+	return dir ? dir : MOSIX_LIBEXECDIR;
 }
