@@ -176,6 +176,9 @@ char *guest_check_walk(struct guest *g);
 /* The job being frozen: does a process wait for its vfork() child? criu would wait for ever: the
  * one cannot be stopped before the other has gone on. */
 bool guest_check_vfork(struct guest *g);
+/* Does a process hold a file locked for writing, by flock() or fcntl()? The copy would have to take
+ * the lock while the original, frozen, still holds it. */
+bool guest_check_lock(struct guest *g);
 
 /* guest_state.c */
 int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len);

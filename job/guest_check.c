@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define PIDS_MAX 4096
+#define LOCKS_MAX (16u << 20)
 
 int guest_check(struct guest *g, struct movable *ret)
 {
@@ -148,5 +149,38 @@ bool guest_check_vfork(struct guest *g)
 	for (int i = 0; i < n && i < PIDS_MAX; i++)
 		if (waits_for_vfork(pids[i]))
 			return true;
+	return false;
+}
+
+/* "1: POSIX  ADVISORY  WRITE 359 00:13:11691 0 EOF"; those that wait have "->" behind the number.
+ */
+static pid_t write_lock_holder(const char *line)
+{
+	char kind[16], mode[16];
+	int pid;
+
+	if (sscanf(line, "%*u: %15s %*s %15s %d", kind, mode, &pid) != 3 || pid <= 0)
+		return 0;
+	return !strcmp(mode, "WRITE") && (!strcmp(kind, "POSIX") || !strcmp(kind, "FLOCK")) ? pid
+											    : 0;
+}
+
+bool guest_check_lock(struct guest *g)
+{
+	_cleanup_free_ char *locks = NULL;
+	pid_t pids[PIDS_MAX];
+	char *save = NULL;
+	int n;
+
+	if (file_read_at(AT_FDCWD, "/proc/locks", LOCKS_MAX, &locks, NULL) < 0)
+		return false;
+	n = cgroup_pids(g->cgroup, pids, PIDS_MAX);
+	for (char *line = strtok_r(locks, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		pid_t holder = write_lock_holder(line);
+
+		for (int i = 0; holder && i < n && i < PIDS_MAX; i++)
+			if (pids[i] == holder)
+				return true;
+	}
 	return false;
 }

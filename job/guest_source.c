@@ -18,7 +18,7 @@
 
 #define GIVE_UP_SECONDS 2.0
 #define WALK_SECONDS 0.02 /* until it is looked again */
-#define VFORK_SECONDS 0.002
+#define SHORT_SECONDS 0.002
 #define FREEZE_MS 5000
 #define PROGRESS_SECONDS 0.2
 
@@ -200,17 +200,20 @@ static int dump(struct guest *g, struct err *e)
 /* Lets the job run on for a moment: now is not a good one. */
 static bool bad_moment(struct guest *g)
 {
-	bool vfork = guest_check_vfork(g);
-	_cleanup_free_ char *walk = vfork ? NULL : guest_check_walk(g);
+	bool vfork = guest_check_vfork(g), lock = !vfork && guest_check_lock(g);
+	_cleanup_free_ char *walk = vfork || lock ? NULL : guest_check_walk(g);
 
-	if (!vfork && !walk)
+	if (!vfork && !lock && !walk)
 		return false;
 	resume(g);
 	g->state = MOSIX__GUEST_STATE__GUEST_DUMPING;
 	if (walk)
 		wait_for_walk(g, walk);
+	else if (lock)
+		wait_a_little(g, SHORT_SECONDS,
+			      "it holds a file locked for writing; try again when it does not");
 	else
-		wait_a_little(g, VFORK_SECONDS,
+		wait_a_little(g, SHORT_SECONDS,
 			      "one of its processes waits for a child that has not executed its "
 			      "program yet (vfork); try again in a moment");
 	return true;

@@ -375,6 +375,25 @@ def daemon_gone_in_doubt(w):
 
 
 @test
+def locks(w):
+    """a file that is locked now and then: not at that moment"""
+    g = w.start(["python3", "-uc", """
+import fcntl, time
+f = open('/tmp/locked', 'w')
+for i in range(100):
+    fcntl.lockf(f, fcntl.LOCK_EX)
+    time.sleep(0.02)
+    fcntl.lockf(f, fcntl.LOCK_UN)
+    time.sleep(0.003)
+    print(i)
+"""])
+    for _ in range(COUNT):
+        w.pump()
+        g = w.move(g)
+    assert w.finish(g).status == 0
+
+
+@test
 def vfork(w):
     """a shell that starts programs all the time moves many times"""
     g = w.start(["sh", "-c", "n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); /bin/echo $n; done"])
