@@ -197,25 +197,32 @@ static void *wait_for_term(void *arg)
 	return NULL;
 }
 
-static int start_signals(void)
-{
-	static sigset_t set;
-	pthread_t t;
+static sigset_t ending;
 
+/* Before any thread. */
+static void block_signals(void)
+{
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	return -pthread_create(&t, NULL, wait_for_term, &set);
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &ending, NULL);
+}
+
+static int start_threads(void)
+{
+	pthread_t t;
+	int r = watch_start();
+
+	return r < 0 ? r : -pthread_create(&t, NULL, wait_for_term, &ending);
 }
 
 static int start(struct err *e)
 {
 	static const struct dlink_ops ops = {.config = take_config};
 	uint8_t key[KEY_SIZE];
-	int r = watch_start();
+	int r = start_threads();
 
 	if (r < 0)
 		return err_sys(e, r, "cannot start a thread");
@@ -307,9 +314,7 @@ int main(int argc, char **argv)
 	};
 	struct err e = {0};
 
-	/* Before any thread. */
-	if (start_signals() < 0)
-		return 1;
+	block_signals();
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (start(&e) < 0) {
 		log_err("mosix-mfs: %s", e.text);

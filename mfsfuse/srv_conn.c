@@ -20,7 +20,7 @@
 #define THREADS_SPARE 4 /* idle ones beyond these end */
 #define THREAD_STACK (256u << 10)
 #define HANDSHAKE_MS 10000
-#define SILENCE_MS 30000 /* clients ping every second or two */
+#define SILENCE_MS 12000 /* clients ping every second or two */
 #define SEND_MS 20000
 
 struct conn {
@@ -29,6 +29,7 @@ struct conn {
 	atomic_uint refs;
 	atomic_uint threads, idle;
 	atomic_bool dead;
+	bool shaken; /* the handshake is done; set before there is a second thread */
 	pthread_mutex_t read_lock, send_lock;
 };
 
@@ -402,8 +403,10 @@ static int set_up(struct conn *c)
 {
 	int r = ident_thread_init();
 
-	if (r == 0 && !c->s && atomic_load(&c->threads) == 1)
+	if (r == 0 && !c->shaken) {
 		r = stream_handshake_full(c->stream, HANDSHAKE_MS);
+		c->shaken = r == 0;
+	}
 	return r;
 }
 

@@ -547,6 +547,7 @@ chmod 600 "$key"
 # ext4 or whatever the build directory is on
 disk=$(mktemp -d /build/mfs-test.XXXXXX)
 on_exit "rm -rf '$disk'"
+[ -z "${MFS_KEEP_LOGS:-}" ] || on_exit "mkdir -p '$MFS_KEEP_LOGS' && cp '$test_tmp'/*.log '$MFS_KEEP_LOGS'"
 on_exit "umount -l '$home' '$test_tmp/upper' 2>/dev/null"
 on_exit stop_all
 chmod 755 "$disk"
