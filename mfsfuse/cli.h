@@ -110,7 +110,6 @@ struct inode {
 	struct peer *peer; /* NULL: the root. Together with fh a key */
 	struct mfs_fh fh;
 	uint64_t nlookup;     /* the kernel's references */
-	uint64_t pins;        /* references that the server counts */
 	unsigned int refs;    /* calls and files */
 	unsigned int locks;   /* record locks were taken: closing must tell the server */
 	struct mfs_attr attr; /* as last seen */
@@ -138,7 +137,8 @@ struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t par
 void inode_forget(fuse_ino_t id, uint64_t count);
 /* What we know of @name in @parent, as inode_learn(); NULL if nothing. */
 struct inode *inode_remembered(struct peer *p, uint64_t parent, const char *name);
-void inode_moved(struct inode *i, uint64_t parent, const char *name);
+/* Where it was found last: a counted reference of the directory, and the name. NULL: not known. */
+struct inode *inode_place(struct inode *i, char ret_name[MFS_NAME_MAX + 1]);
 /* Notes new attributes. @opened: a file is being opened. True: the kernel may keep its pages. */
 bool inode_update(struct inode *i, const struct mfs_attr *a, bool opened);
 /* Its contents were or may have been changed by us. */
@@ -163,7 +163,9 @@ struct file {
 	int flags;
 	uint32_t uid, gid; /* who opened it: for what the kernel does on its own */
 	bool dir;
-	int err; /* the server could not open it again */
+	int err;           /* the server could not open it again, or its locks are lost */
+	int flock;         /* LOCK_SH, LOCK_EX, or 0 */
+	struct held *held; /* record locks taken through it */
 	UT_hash_handle hh;
 };
 
@@ -194,6 +196,7 @@ struct call {
 	bool in_calls, held, sent_once, queued, no_reply;
 	bool is_lock; /* waits for a lock: any signal ends it */
 	bool interrupted, cancel_sent;
+	bool repeated;  /* ESTALE is final */
 	uint64_t start; /* milliseconds */
 	fuse_req_t req; /* NULL: nobody waits (any more) */
 	pid_t pid;
@@ -225,12 +228,24 @@ int call_set_name(struct call *c, const char *name);
  * without c->req: then it undoes what the server did. */
 void call_send(struct call *c, call_fn *done);
 void call_free(struct call *c);
+/* Sends a call once more that was answered with ESTALE, as if it was new. */
+void call_repeat(struct call *c);
 /* Ends a call: for the threads of peers and the watch. Not in the peer's table any more. */
 void call_finish(struct call *c, int err, const struct mfs_hdr *h, const uint8_t *body, size_t len);
 /* Takes a call out of the tables. With the peer's lock held. */
 void call_remove(struct call *c);
 /* Answers with the error, or with success if there is none. */
 void done_err(struct call *c, struct result *r);
+
+/* Finding again, by their names, inodes that the server does not hold any more. */
+int recover_start(void);
+/* True: the call, answered with ESTALE, is taken over, and will be repeated if that helps. */
+bool recover_take(struct call *c);
+/* Looks up @name in @dir as the super-user. 0 or a negative errno. */
+typedef int lookup_fn(void *data, struct peer *p, const struct mfs_fh *dir, const char *name,
+		      struct mfs_attr *ret);
+/* False: it is not there under its name. */
+bool recover_inode(struct inode *i, lookup_fn *fn, void *data);
 
 /* Starts the watch. */
 int watch_start(void);

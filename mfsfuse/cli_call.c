@@ -133,19 +133,12 @@ static bool table_add(struct peer *p, struct call *c)
 	return c->in_calls;
 }
 
-void call_send(struct call *c, call_fn *done)
+/* From here on it ends by call_finish() alone. */
+static void start(struct call *c)
 {
 	struct peer *p = c->peer;
 
-	c->done = done;
-	if (c->out.bad) {
-		fail_early(c, EINVAL);
-		return;
-	}
-	c->h.len = (uint32_t)c->out.len;
-	c->len = MFS_HDR_SIZE + c->out.len;
 	mfs_hdr_pack(&c->h, c->msg);
-	c->start = cli_now_ms();
 	c->held = true;
 	if (!table_add(p, c)) {
 		fail_early(c, ENOMEM);
@@ -163,6 +156,29 @@ void call_send(struct call *c, call_fn *done)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void call_send(struct call *c, call_fn *done)
+{
+	c->done = done;
+	if (c->out.bad) {
+		fail_early(c, EINVAL);
+		return;
+	}
+	c->h.len = (uint32_t)c->out.len;
+	c->len = MFS_HDR_SIZE + c->out.len;
+	c->start = cli_now_ms();
+	start(c);
+}
+
+void call_repeat(struct call *c)
+{
+	c->repeated = true;
+	c->sent = 0;
+	c->sent_once = false;
+	c->h.flags = 0;
+	c->h.xid = atomic_fetch_add(&last_xid, 1) + 1;
+	start(c);
+}
+
 /* ------------------------------------------------------------------ ending */
 
 void call_remove(struct call *c)
@@ -178,6 +194,8 @@ void call_finish(struct call *c, int err, const struct mfs_hdr *h, const uint8_t
 {
 	struct result r = {.err = err, .h = h, .in = {.buf = body, .len = len}};
 
+	if (err == ESTALE && recover_take(c))
+		return;
 	c->done(c, &r);
 	call_free(c);
 }

@@ -83,10 +83,8 @@ static int open_stream(const struct sockaddr_in *addr, bool self, struct stream 
 
 /* ------------------------------------------------------------------ before it is up */
 
-/* A call of our own while nobody else uses the stream. The reply's body (at most @room bytes) goes
- * to @body. 0, or a negative errno when the connection is broken; the server's answer in @ret. */
-static int call_sync(struct stream *s, struct mfs_hdr *h, const struct mfs_out *out,
-		     struct mfs_hdr *ret, uint8_t *body, size_t room)
+int call_sync(struct stream *s, struct mfs_hdr *h, const struct mfs_out *out, struct mfs_hdr *ret,
+	      uint8_t *body, size_t room)
 {
 	uint8_t buf[MFS_HDR_SIZE];
 	int r;
@@ -138,69 +136,6 @@ static int hello(struct peer *p, struct stream *s)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ files again */
-
-struct again {
-	uint64_t id;
-	int flags;
-	struct mfs_fh fh;
-};
-
-static size_t list_files(struct peer *p, struct again **ret)
-{
-	struct file *f, *next;
-	size_t n = 0;
-
-	pthread_mutex_lock(&p->lock);
-	*ret = calloc(HASH_COUNT(p->files) + 1, sizeof(**ret));
-	HASH_ITER (hh, p->files, f, next) {
-		if (*ret)
-			(*ret)[n++] = (struct again){f->id, f->flags, f->inode->fh};
-	}
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-static void set_error(struct peer *p, uint64_t id, int err)
-{
-	struct file *f = NULL;
-
-	pthread_mutex_lock(&p->lock);
-	HASH_FIND(hh, p->files, &id, sizeof(id), f);
-	if (f)
-		f->err = err;
-	pthread_mutex_unlock(&p->lock);
-}
-
-static int open_again(struct peer *p, struct stream *s)
-{
-	_cleanup_free_ struct again *list = NULL;
-	size_t n = list_files(p, &list), lost = 0;
-	const struct mfs_out none = {.len = 0};
-	uint8_t body[256];
-
-	for (size_t i = 0; i < n; i++) {
-		struct mfs_hdr reply, h = {
-					      .op = MFS_OP_REOPEN,
-					      .xid = UINT64_MAX - i,
-					      .node = list[i].fh,
-					      .file = list[i].id,
-					      .a = (uint64_t)list[i].flags,
-				      };
-		int r = call_sync(s, &h, &none, &reply, body, sizeof(body));
-
-		if (r < 0)
-			return r;
-		if (reply.err == EEXIST)
-			reply.err = 0; /* the connection broke in the middle of this */
-		lost += reply.err != 0;
-		set_error(p, list[i].id, reply.err ? ESTALE : 0);
-	}
-	if (n)
-		log_info("node %u: %zu files opened again, %zu lost", p->number, n - lost, lost);
-	return 0;
-}
-
 int peer_connect(struct peer *p, struct stream **ret)
 {
 	_cleanup_(stream_freep) struct stream *s = NULL;
@@ -218,7 +153,7 @@ int peer_connect(struct peer *p, struct stream **ret)
 	if (r == 0)
 		r = hello(p, s);
 	if (r == 0 && p->reopen)
-		r = open_again(p, s);
+		r = reopen_files(p, s);
 	if (r < 0)
 		return r;
 	p->reopen = false;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_held.h"
 
 static atomic_uint_fast64_t last_file;
 
@@ -45,6 +45,7 @@ void file_free(struct file *f, bool told)
 	if (f->inode && f->hh.tbl) {
 		pthread_mutex_lock(&f->peer->lock);
 		HASH_DEL(f->peer->files, f);
+		held_free(f);
 		pthread_mutex_unlock(&f->peer->lock);
 	}
 	if (told) {
@@ -275,5 +276,8 @@ void cli_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	call_set_file(c, f);
 	c->h.a = fi->lock_owner;
+	pthread_mutex_lock(&f->peer->lock);
+	held_end(f, fi->lock_owner);
+	pthread_mutex_unlock(&f->peer->lock);
 	call_send(c, done_err);
 }

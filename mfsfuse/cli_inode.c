@@ -85,22 +85,21 @@ static struct inode *inode_new(struct peer *p, const struct mfs_fh *fh)
 	return NULL;
 }
 
-static void forget_pins(struct inode *i)
+static void forget_pin(struct inode *i)
 {
-	struct call *c = call_new_plain(i->peer, MFS_OP_FORGET, &i->fh, MFS_FH_SIZE + 8);
+	struct call *c = call_new_plain(i->peer, MFS_OP_FORGET, &i->fh, MFS_FH_SIZE);
 
 	if (!c)
 		return;
 	mfs_put_fh(&c->out, &i->fh);
-	mfs_put_u64(&c->out, i->pins);
 	call_send(c, done_err);
 }
 
 /* Out of the tables already, and unknown to everybody. */
 static void inode_free(struct inode *i)
 {
-	if (i->pins)
-		forget_pins(i);
+	if (i->fh.kind == MFS_FH_PIN)
+		forget_pin(i);
 	free(i->name);
 	free(i);
 }
@@ -257,8 +256,6 @@ struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t par
 	if (i) {
 		i->refs++;
 		i->nlookup++;
-		if (a->fh.kind == MFS_FH_PIN)
-			i->pins++;
 		update(i, a, false);
 		set_name(i, parent, name);
 	}
@@ -285,11 +282,19 @@ struct inode *inode_remembered(struct peer *p, uint64_t parent, const char *name
 	return found;
 }
 
-void inode_moved(struct inode *i, uint64_t parent, const char *name)
+struct inode *inode_place(struct inode *i, char ret_name[MFS_NAME_MAX + 1])
 {
+	struct inode *parent = NULL;
+
 	pthread_mutex_lock(&lock);
-	set_name(i, parent, name);
+	if (i->name && strlen(i->name) <= MFS_NAME_MAX)
+		parent = find_id(i->parent);
+	if (parent) {
+		parent->refs++;
+		strcpy(ret_name, i->name);
+	}
 	pthread_mutex_unlock(&lock);
+	return parent;
 }
 
 void inode_lock_taken(struct inode *i)

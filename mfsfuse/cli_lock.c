@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_held.h"
 
 static struct call *lock_call(fuse_req_t req, enum mfs_op op, const struct fuse_file_info *fi)
 {
@@ -68,7 +68,17 @@ void cli_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct
 	call_send(c, done_getlk);
 }
 
-/* Nobody waited any more when the lock was granted: give it back. */
+/* What the call asked for. */
+static struct mfs_lock asked_for(const struct call *c)
+{
+	struct mfs_in in = {.buf = c->msg + MFS_HDR_SIZE, .len = c->h.len};
+	struct mfs_lock l;
+
+	mfs_get_lock(&in, &l);
+	return l;
+}
+
+/* Nobody waited any more when the lock was granted. */
 static void give_back(struct call *c)
 {
 	struct call *u = call_new_plain(c->peer, (enum mfs_op)c->h.op, &c->h.node, 64);
@@ -78,22 +88,41 @@ static void give_back(struct call *c)
 	u->h.file = c->h.file;
 	u->h.a = c->h.op == MFS_OP_FLOCK ? LOCK_UN : c->h.a;
 	if (c->h.op == MFS_OP_SETLK) {
-		struct mfs_in in = {.buf = c->msg + MFS_HDR_SIZE, .len = c->h.len};
-		struct mfs_lock l;
+		struct mfs_lock l = asked_for(c);
 
-		mfs_get_lock(&in, &l);
 		l.type = F_UNLCK;
 		mfs_put_lock(&u->out, &l);
 	}
 	call_send(u, done_err);
 }
 
+/* The file may be closed by now if nobody waited. */
+static void note(struct call *c)
+{
+	struct peer *p = c->peer;
+	struct file *f = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	HASH_FIND(hh, p->files, &c->h.file, sizeof(c->h.file), f);
+	if (f && c->h.op == MFS_OP_FLOCK) {
+		f->flock = c->h.a == LOCK_UN ? 0 : (int)c->h.a;
+	} else if (f) {
+		const struct mfs_lock l = asked_for(c);
+
+		held_set(f, c->h.a, &l);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void done_lock(struct call *c, struct result *r)
 {
-	if (r->err == 0 && !c->req && c->h.b)
+	if (r->err == 0 && !c->req && c->h.b) {
 		give_back(c);
-	else
-		done_err(c, r);
+		return;
+	}
+	if (r->err == 0)
+		note(c);
+	done_err(c, r);
 }
 
 void cli_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,

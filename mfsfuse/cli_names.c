@@ -101,6 +101,8 @@ void cli_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *nam
 		c = NULL;
 	}
 	if (c) {
+		inode_ref(i);
+		c->inode2 = i;
 		c->h.node = i->fh;
 		c->h.file = file_hint(i);
 		mfs_put_fh(&c->out, &dir->fh);
@@ -124,6 +126,8 @@ void cli_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 		call_free(c);
 		return;
 	}
+	inode_ref(dir2);
+	c->inode2 = dir2;
 	c->h.a = flags;
 	mfs_put_fh(&c->out, &dir2->fh);
 	mfs_put_string(&c->out, name, strlen(name));

@@ -215,6 +215,8 @@ static int start_threads(void)
 	pthread_t t;
 	int r = watch_start();
 
+	if (r == 0)
+		r = recover_start();
 	return r < 0 ? r : -pthread_create(&t, NULL, wait_for_term, &ending);
 }
 

@@ -276,12 +276,10 @@ int op_forget(struct request *rq, struct reply *rp)
 	(void)rp;
 	while (in.len && !in.bad) {
 		struct mfs_fh fh;
-		uint64_t count;
 
 		mfs_get_fh(&in, &fh);
-		count = mfs_get_u64(&in);
 		if (!in.bad)
-			node_forget(rq->s, &fh, count);
+			node_forget(rq->s, &fh);
 	}
 	return 0;
 }

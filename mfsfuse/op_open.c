@@ -159,10 +159,7 @@ static int add_new(struct request *rq, struct reply *rp, int fd, int flags)
 
 	if (r < 0)
 		return r;
-	r = sfile_add(rq->s, rq->h.file, &fh, steal_fd(&owned), flags);
-	if (r < 0)
-		node_forget(rq->s, &fh, 1);
-	return r;
+	return sfile_add(rq->s, rq->h.file, &fh, steal_fd(&owned), flags);
 }
 
 int op_create(struct request *rq, struct reply *rp)

@@ -62,8 +62,7 @@ struct session {
 	struct sfile *files;
 	struct lowner *owners;
 	unsigned int waiting; /* requests that wait for a lock */
-	struct pin *pins, *pins_by_inode;
-	uint64_t last_pin;
+	struct pin *pins, *pins_by_use;
 	struct replay replay[REPLAY_SLOTS];
 	unsigned int replay_next;
 };
@@ -133,14 +132,15 @@ void node_done(struct node *n);
 /* The same; @empty (a negative errno) when it is an empty directory. */
 int node_open_real(struct session *s, const struct mfs_fh *fh, int empty, struct node *ret);
 
-/* Handle and attributes of what @fd is; counts one reference on a pin. @hidden: show it as an
+/* Handle and attributes of what @fd is. @hidden: show it as an
  * empty directory. */
 int node_describe(struct session *s, int fd, bool hidden, struct mfs_attr *ret);
 /* Attributes alone (ret->fh is all zero). */
 int node_stat(int fd, struct mfs_attr *ret);
 /* The same for MFS_FH_EMPTY. */
 void node_stat_empty(const struct mfs_fh *fh, struct mfs_attr *ret);
-void node_forget(struct session *s, const struct mfs_fh *fh, uint64_t count);
+/* The client does not know the inode any more. */
+void node_forget(struct session *s, const struct mfs_fh *fh);
 void pins_free(struct session *s);
 
 /* Opens once more what a descriptor refers to: -errno or a descriptor. As the thread's user. */

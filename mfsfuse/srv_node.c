@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From handles to inodes and back. Where the file system has persistent handles nothing is kept
- * here; elsewhere (overlayfs, FAT, …) a descriptor pins the inode for the session.
+ * here; elsewhere (overlayfs, FAT, NFS, …) a descriptor pins the inode for the session. When there
+ * are too many, or after a restart, the client finds such inodes again by their names.
  */
 #include "mfsfuse/srv.h"
 
@@ -12,6 +13,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <utlist.h>
+
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "mfsfuse/ident.h"
@@ -21,20 +24,19 @@
 #define STATX_MNT_ID_UNIQUE 0x4000U
 #endif
 
-struct inode_key {
+/* Canonical, as it is a hash key: no holes. */
+struct pin_key {
 	uint64_t mount;
 	uint64_t dev;
 	uint64_t ino;
 };
 
 struct pin {
-	uint64_t id;
-	struct inode_key key;
+	struct pin_key key;
 	int fd;
-	uint64_t count;    /* references that the client has */
 	unsigned int uses; /* requests that are using fd */
 	UT_hash_handle hh;
-	UT_hash_handle by_inode;
+	struct pin *prev, *next; /* in order of last use, oldest first */
 };
 
 struct fd_path fd_path(int fd)
@@ -54,30 +56,77 @@ int srv_reopen(int fd, int flags)
 
 /* ------------------------------------------------------------------ pins */
 
+/* All of these with the session's lock held. */
+
 static void pin_drop(struct session *s, struct pin *p)
 {
-	if (p->count || p->uses)
-		return;
-	HASH_DELETE(hh, s->pins, p);
-	HASH_DELETE(by_inode, s->pins_by_inode, p);
+	HASH_DEL(s->pins, p);
+	DL_DELETE(s->pins_by_use, p);
 	fd_close(p->fd);
 	free(p);
 	atomic_fetch_sub(&srv.pins, 1);
 }
 
+static struct pin *pin_find(struct session *s, const struct mfs_fh *fh)
+{
+	struct pin_key key = {.mount = fh->mount};
+	struct pin *p = NULL;
+
+	memcpy(&key.dev, fh->data, 8);
+	memcpy(&key.ino, fh->data + 8, 8);
+	HASH_FIND(hh, s->pins, &key, sizeof(key), p);
+	if (p) {
+		DL_DELETE(s->pins_by_use, p);
+		DL_APPEND(s->pins_by_use, p);
+	}
+	return p;
+}
+
+/* The client can look the name up again when it needs one that was dropped. */
+static bool pin_make_room(struct session *s)
+{
+	struct pin *p, *next;
+
+	DL_FOREACH_SAFE (s->pins_by_use, p, next) {
+		if (atomic_load(&srv.pins) < srv.pins_max)
+			return true;
+		if (!p->uses)
+			pin_drop(s, p);
+	}
+	return atomic_load(&srv.pins) < srv.pins_max;
+}
+
+static struct pin *pin_new(struct session *s, const struct pin_key *key, int fd)
+{
+	struct pin *p;
+
+	if (!pin_make_room(s))
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = *key;
+	p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (p->fd >= 0)
+		HASH_ADD(hh, s->pins, key, sizeof(p->key), p);
+	if (!p->hh.tbl) {
+		fd_close(p->fd);
+		free(p);
+		return NULL;
+	}
+	DL_APPEND(s->pins_by_use, p);
+	atomic_fetch_add(&srv.pins, 1);
+	return p;
+}
+
 static int pin_use(struct session *s, const struct mfs_fh *fh, struct node *ret)
 {
-	uint64_t id, epoch;
-	struct pin *p = NULL;
+	struct pin *p;
 
 	if (fh->len != 16)
 		return -ESTALE;
-	memcpy(&id, fh->data, 8);
-	memcpy(&epoch, fh->data + 8, 8);
-	if (epoch != srv.epoch)
-		return -ESTALE;
 	pthread_mutex_lock(&s->lock);
-	HASH_FIND(hh, s->pins, &id, sizeof(id), p);
+	p = pin_find(s, fh);
 	if (p) {
 		p->uses++;
 		ret->pin = p;
@@ -88,80 +137,39 @@ static int pin_use(struct session *s, const struct mfs_fh *fh, struct node *ret)
 	return p ? 0 : -ESTALE;
 }
 
-static struct pin *pin_new(struct session *s, const struct inode_key *key, int fd)
+static int pin_make(struct session *s, uint64_t dev, uint64_t ino, int fd, struct mfs_fh *fh)
 {
 	struct pin *p;
 
-	if (atomic_fetch_add(&srv.pins, 1) >= srv.pins_max)
-		goto fail;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		goto fail;
-	p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (p->fd < 0) {
-		free(p);
-		goto fail;
-	}
-	p->id = ++s->last_pin;
-	p->key = *key;
-	HASH_ADD(hh, s->pins, id, sizeof(p->id), p);
-	if (p->hh.tbl)
-		HASH_ADD(by_inode, s->pins_by_inode, key, sizeof(p->key), p);
-	if (p->by_inode.tbl)
-		return p;
-	if (p->hh.tbl)
-		HASH_DELETE(hh, s->pins, p);
-	fd_close(p->fd);
-	free(p);
-fail:
-	atomic_fetch_sub(&srv.pins, 1);
-	return NULL;
-}
-
-static int pin_make(struct session *s, const struct inode_key *key, int fd, struct mfs_fh *ret)
-{
-	struct pin *p = NULL;
-
+	fh->kind = MFS_FH_PIN;
+	fh->len = 16;
+	memcpy(fh->data, &dev, 8);
+	memcpy(fh->data + 8, &ino, 8);
 	pthread_mutex_lock(&s->lock);
-	HASH_FIND(by_inode, s->pins_by_inode, key, sizeof(*key), p);
+	p = pin_find(s, fh);
 	if (!p)
-		p = pin_new(s, key, fd);
-	if (p) {
-		p->count++;
-		ret->kind = MFS_FH_PIN;
-		ret->len = 16;
-		memcpy(ret->data, &p->id, 8);
-		memcpy(ret->data + 8, &srv.epoch, 8);
-	}
+		p = pin_new(s, &(struct pin_key){fh->mount, dev, ino}, fd);
 	pthread_mutex_unlock(&s->lock);
 	return p ? 0 : -ENFILE;
 }
 
-void node_forget(struct session *s, const struct mfs_fh *fh, uint64_t count)
+void node_forget(struct session *s, const struct mfs_fh *fh)
 {
-	uint64_t id;
-	struct pin *p = NULL;
+	struct pin *p;
 
-	if (fh->kind != MFS_FH_PIN || fh->len != 16 || memcmp(fh->data + 8, &srv.epoch, 8) != 0)
+	if (fh->kind != MFS_FH_PIN || fh->len != 16)
 		return;
-	memcpy(&id, fh->data, 8);
 	pthread_mutex_lock(&s->lock);
-	HASH_FIND(hh, s->pins, &id, sizeof(id), p);
-	if (p) {
-		p->count -= count < p->count ? count : p->count;
+	p = pin_find(s, fh);
+	if (p && !p->uses)
 		pin_drop(s, p);
-	}
 	pthread_mutex_unlock(&s->lock);
 }
 
 void pins_free(struct session *s)
 {
-	struct pin *p, *next;
-
-	HASH_ITER (hh, s->pins, p, next) {
-		p->count = p->uses = 0;
-		pin_drop(s, p);
-	}
+	while (s->pins)
+		pin_drop(s, s->pins);
 }
 
 /* ------------------------------------------------------------------ handle to inode */
@@ -209,7 +217,6 @@ void node_done(struct node *n)
 	if (n->pin) {
 		pthread_mutex_lock(&n->s->lock);
 		n->pin->uses--;
-		pin_drop(n->s, n->pin);
 		pthread_mutex_unlock(&n->s->lock);
 	}
 	*n = (struct node)NODE_NULL;
@@ -353,15 +360,8 @@ int node_describe(struct session *s, int fd, bool hidden, struct mfs_attr *ret)
 	}
 	a.fh.mount = m.wire;
 	r = handle_make(fd, &m, &a.fh);
-	if (r == 0) {
-		struct inode_key key = {
-			.mount = m.wire,
-			.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
-			.ino = x.stx_ino,
-		};
-
-		r = pin_make(s, &key, fd, &a.fh);
-	}
+	if (r == 0)
+		r = pin_make(s, makedev(x.stx_dev_major, x.stx_dev_minor), x.stx_ino, fd, &a.fh);
 	if (r < 0)
 		return r;
 	*ret = a;

@@ -26,7 +26,7 @@ static const struct {
 } ops[MFS_OP_END] = {
 	[MFS_OP_PING] = {op_ping, 0},
 	[MFS_OP_CANCEL] = {op_cancel, NO_REPLY},
-	[MFS_OP_FORGET] = {op_forget, ONCE},
+	[MFS_OP_FORGET] = {op_forget, 0},
 	[MFS_OP_LOOKUP] = {op_lookup, 0},
 	[MFS_OP_PARENT] = {op_parent, 0},
 	[MFS_OP_GETATTR] = {op_getattr, 0},

@@ -41,7 +41,7 @@ enum mfs_op {
 	MFS_OP_HELLO = 1,
 	MFS_OP_PING = 2,
 	MFS_OP_CANCEL = 3, /* a: xid of a waiting lock request; no reply of its own */
-	MFS_OP_FORGET = 4, /* body: {fh, u64 count}… */
+	MFS_OP_FORGET = 4, /* body: fh… */
 
 	MFS_OP_LOOKUP = 10,   /* node: directory; body: name -> attr */
 	MFS_OP_PARENT = 11,   /* node: directory -> attr of ".." */
@@ -95,7 +95,7 @@ enum mfs_flag {
 enum mfs_fh_kind {
 	MFS_FH_ROOT = 0,   /* the server's "/" */
 	MFS_FH_HANDLE = 1, /* a persistent file handle of the file system */
-	MFS_FH_PIN = 2,    /* a descriptor that the server holds for this session */
+	MFS_FH_PIN = 2,    /* found only as long as the server holds a descriptor of it */
 	MFS_FH_EMPTY = 3,  /* a directory that is shown empty */
 	_MFS_FH_N,
 };
