@@ -99,6 +99,7 @@ static int on_post_dump(struct source *s)
 	if (r < 0)
 		return err_sys(&s->err, r, "Cannot freeze the job again after saving it");
 	s->dumped = true;
+	criu_pause(s->criu, false); /* it may have finished just before it was to wait */
 	r = shm_packed(s->tar, &s->err);
 	s->tar = 0;
 	if (r < 0)

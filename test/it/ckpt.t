@@ -61,6 +61,14 @@ memory() {
 }
 try "64 MiB that change all the time" memory
 
+slow_network() {
+	lab sh n1 unshare --net sh -c 'ip link set lo up && tc qdisc add dev lo root tbf rate 3gbit burst 2m latency 50ms &&
+		exec /root/ckpt/ckpt-drive -r -n 1 -- /root/ckpt/ckpt-mem 500 2' >"$test_tmp/got" 2>"$test_tmp/moves"
+	assert_match "$(cat "$test_tmp/got")" 'bad 0 gap'
+	committed 1
+}
+try "500 MiB through a network that is slower than criu" slow_network
+
 aborted() {
 	moved -a 2 -n 8 -w 20 -- /root/ckpt/allsorts 60 >"$test_tmp/got"
 	unmoved /root/ckpt/allsorts 60 | cmp - "$test_tmp/got"
