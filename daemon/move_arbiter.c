@@ -178,7 +178,6 @@ void arbiter_forget(struct move *mv)
 
 	if (!j)
 		return;
-	(void)FAIL_POINT("daemon/move/finished");
 	j->phase = HANDOVER_PHASE_NONE;
 	if (job_save(j) < 0)
 		log_err("%s: cannot write that it is over", move_title(mv));

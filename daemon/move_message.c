@@ -127,6 +127,8 @@ static void note_time(struct move *mv, uint16_t type)
 		(void)FAIL_POINT("daemon/move/dumped");
 	} else if (type == MOSIX__MSG_TYPE__MSG_MOVE_READY) {
 		(void)FAIL_POINT("daemon/move/ready");
+	} else if (type == MOSIX__MSG_TYPE__MSG_MOVE_FINISHED) {
+		(void)FAIL_POINT("daemon/move/finished");
 	}
 }
 
