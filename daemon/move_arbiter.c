@@ -150,7 +150,7 @@ static int commit(struct move *mv)
 	j->cpu_usec = 0;
 	j->start_epoch = UINT64_MAX;
 	mv->decided_usec = clock_usec();
-	(void)FAIL_POINT("daemon/move/commit-persisted");
+	FAIL_POINT("daemon/move/commit-persisted");
 	return 0;
 }
 
