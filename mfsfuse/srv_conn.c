@@ -21,7 +21,8 @@
 #define THREADS_SPARE 4 /* idle ones beyond these end */
 #define THREAD_STACK (256u << 10)
 #define HANDSHAKE_MS 10000
-#define SILENCE_MS 12000 /* clients ping every second or two */
+#define STRANGERS_MAX 64u /* connections before their handshake */
+#define SILENCE_MS 12000  /* clients ping every second or two */
 #define SEND_MS 20000
 
 struct conn {
@@ -33,6 +34,8 @@ struct conn {
 	bool shaken; /* the handshake is done; set before there is a second thread */
 	pthread_mutex_t read_lock, send_lock;
 };
+
+static atomic_uint strangers;
 
 /* ------------------------------------------------------------------ life */
 
@@ -408,7 +411,11 @@ static int set_up(struct conn *c)
 	int r = ident_thread_init();
 
 	if (r == 0 && !c->shaken) {
-		r = stream_handshake_full(c->stream, HANDSHAKE_MS);
+		if (atomic_fetch_add(&strangers, 1) < STRANGERS_MAX)
+			r = stream_handshake_full(c->stream, HANDSHAKE_MS);
+		else
+			r = -EBUSY;
+		atomic_fetch_sub(&strangers, 1);
 		c->shaken = r == 0;
 	}
 	return r;

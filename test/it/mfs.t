@@ -273,6 +273,12 @@ fresh_data() {
 	python3 "$tools/coherent.py" "$A/$d/f" "$B/$d/f" "$home/$d/f"
 }
 
+random_operations() {
+	fresh random
+	timeout 100 python3 "$tools/fsx.py" "$RANDOM" 1500 "$A/$d/one"
+	timeout 100 python3 "$tools/fsx.py" "$RANDOM" 1500 "$A/$d/three" "$B/$d/three" "$home/$d/three"
+}
+
 mapped() {
 	fresh mmap
 	python3 "$tools/mapped.py" "$A/$d/f" "$home/$d/f"
@@ -526,6 +532,7 @@ run_all() { # FILE-SYSTEM
 	step "$on an unlinked file is there as long as it is open" unlinked_but_open
 	step "$on appending from several sides" append_from_both_sides
 	step "$on what one wrote another reads" fresh_data
+	step "$on random operations, by one way and by three" random_operations
 	step "$on mappings, shared and private" mapped
 	step "$on holes" sparse
 	step "$on extended attributes" attributes
