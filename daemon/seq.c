@@ -30,18 +30,21 @@ int seq_open(struct seq *s, const char *path, struct err *e)
 	return 0;
 }
 
-static int store(const struct seq *s, uint64_t limit)
+static int reserve(struct seq *s)
 {
 	_cleanup_fd_ int fd = -1;
 	char text[32];
 	int n, r;
 
-	n = snprintf(text, sizeof(text), "%" PRIu64 "\n", limit);
+	n = snprintf(text, sizeof(text), "%" PRIu64 "\n", s->limit + BLOCK);
 	r = file_replace_at(AT_FDCWD, s->path, text, (size_t)n, 0600);
 	if (r < 0)
 		return r;
 	fd = open(s->path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	if (fd < 0 || fsync(fd) < 0)
+		return -errno;
+	s->limit += BLOCK;
+	return 0;
 }
 
 int seq_next(struct seq *s, uint64_t *ret)
@@ -49,19 +52,10 @@ int seq_next(struct seq *s, uint64_t *ret)
 	int r;
 
 	if (s->next == s->limit) {
-		r = store(s, s->limit + BLOCK);
+		r = reserve(s);
 		if (r < 0)
 			return r;
-		s->limit += BLOCK;
 	}
 	*ret = s->next++;
 	return 0;
-}
-
-void seq_close(struct seq *s)
-{
-	/* Where it cannot be written, some numbers are left out: no harm. */
-	if (s->next != s->limit)
-		(void)store(s, s->next);
-	s->limit = s->next;
 }
