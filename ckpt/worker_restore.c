@@ -4,11 +4,14 @@
  * freezes that before criu lets go of the processes.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ckpt/extra.h"
@@ -269,6 +272,7 @@ static int on_recv(struct destination *d, const struct chan_frame *f)
 		fd_close(fd);
 		return -EPROTO;
 	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	r = stream_new_tls(&d->net, fd, true, WORKER_BULK_IDENTITY, m->key.data);
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
 /* The source's image connection: connect, shake hands, send, hear the answer. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,6 +45,8 @@ int source_connect(struct source *s)
 	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	/* The last record of a batch is small; it must not wait for an acknowledgement. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	if (connect(fd, &a.sa, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	s->connecting = steal_fd(&fd);
