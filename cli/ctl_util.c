@@ -43,6 +43,9 @@ int ctl_ask_op(struct ctl *ctl, Mosix__RequestOp op, Mosix__Reply **ret)
 
 	q.has_op = true;
 	q.op = op;
+	/* Root may name anybody's job. */
+	q.has_all = true;
+	q.all = geteuid() == 0;
 	return ctl_ask(ctl, &q, NULL, NULL, ret);
 }
 

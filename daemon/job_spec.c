@@ -186,28 +186,34 @@ static int set_name(Mosix__JobSpec *s)
 	return set_string(&s->name, name, len);
 }
 
-static int set_mounts(Mosix__JobSpec *s)
+/* Takes the strings out of @m. */
+static int set_points(ProtobufCBinaryData **ret, size_t *ret_count, struct mounts *m)
 {
-	_cleanup_(mounts_done) struct mounts m = {0};
-	ProtobufCBinaryData *list;
-	int r;
+	ProtobufCBinaryData *list = calloc(m->count ? m->count : 1, sizeof(*list));
 
-	r = mounts_home(&m);
-	if (r < 0)
-		return r;
-	list = calloc(m.count ? m.count : 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; i < m.count; i++) {
-		list[i].len = strlen(m.points[i]);
-		list[i].data = (uint8_t *)steal_ptr(m.points[i]);
+	for (size_t i = 0; i < m->count; i++) {
+		list[i].len = strlen(m->points[i]);
+		list[i].data = (uint8_t *)steal_ptr(m->points[i]);
 	}
-	for (size_t i = 0; i < s->n_home_mounts; i++)
-		free(s->home_mounts[i].data);
-	free(s->home_mounts);
-	s->home_mounts = list;
-	s->n_home_mounts = m.count;
+	for (size_t i = 0; i < *ret_count; i++)
+		free((*ret)[i].data);
+	free(*ret);
+	*ret = list;
+	*ret_count = m->count;
 	return 0;
+}
+
+static int set_mounts(Mosix__JobSpec *s)
+{
+	_cleanup_(mounts_done) struct mounts home = {0}, mfs = {0};
+	int r;
+
+	r = mounts_home(&home, &mfs);
+	if (r >= 0)
+		r = set_points(&s->home_mounts, &s->n_home_mounts, &home);
+	return r < 0 ? r : set_points(&s->mfs_mounts, &s->n_mfs_mounts, &mfs);
 }
 
 static int fill(const struct client *c, Mosix__JobSpec *s)

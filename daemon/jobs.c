@@ -310,6 +310,8 @@ void jobs_free(struct mosixd *d)
 		return;
 	HASH_ITER (hh, d->jobs->table, j, tmp)
 		job_drop(j);
+	seq_close(&d->jobs->job_seq);
+	seq_close(&d->jobs->move_seq);
 	free(d->jobs);
 	d->jobs = NULL;
 }

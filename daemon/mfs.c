@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,16 +152,6 @@ static void slot_watch(struct mfs_slot *s)
 	ev_io_start(s->d->loop, &s->died);
 }
 
-/* A mount whose process has died answers ENOTCONN to everything, for ever. */
-static void clear_dead_mount(void)
-{
-	struct stat st;
-
-	while (stat(CONF_MFS_MOUNT, &st) < 0 && errno == ENOTCONN)
-		if (umount2(CONF_MFS_MOUNT, MNT_DETACH) < 0)
-			break;
-}
-
 static int slot_spawn(struct mfs_slot *s)
 {
 	char cgroup[CGROUP_PATH_MAX + 16];
@@ -192,8 +181,6 @@ static void slot_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)revents;
 	if (s->process.pidfd >= 0)
 		return;
-	if (s == &s->d->mfs->slots[CLIENT])
-		clear_dead_mount();
 	s->started_usec = clock_usec();
 	r = slot_spawn(s);
 	if (r < 0) {
@@ -310,14 +297,12 @@ static void slot_init(struct mosixd *d, int which, const char *title, const char
 
 int mfs_new(struct mosixd *d, struct err *e)
 {
-	int r;
-
 	d->mfs = calloc(1, sizeof(*d->mfs));
 	if (!d->mfs)
 		return err_sys(e, -ENOMEM, "Cannot supervise the file-system processes");
-	r = mkdir_p(CONF_MFS_MOUNT, 0755);
-	if (r < 0 && r != -ENOTCONN)
-		return err_sys(e, r, "Cannot make %s", CONF_MFS_MOUNT);
+	/* Nothing else may be asked of it: what is mounted there may hang. */
+	if (mkdir(CONF_MFS_MOUNT, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, -errno, "Cannot make %s", CONF_MFS_MOUNT);
 	slot_init(d, SERVER, "mosix-mfsd", LIBEXECDIR "/mosix-mfsd", NULL);
 	slot_init(d, CLIENT, "mosix-mfs", LIBEXECDIR "/mosix-mfs", CONF_MFS_MOUNT);
 	return local_socket_new(&d->mfs->socket, d, CONF_MFS_SOCK, 0600, on_accepted, e);

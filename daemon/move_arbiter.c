@@ -150,7 +150,7 @@ static int commit(struct move *mv)
 	j->cpu_usec = 0;
 	j->start_epoch = UINT64_MAX;
 	mv->decided_usec = clock_usec();
-	(void)FAIL_POINT("daemon/move/commit-persisted");
+	FAIL_POINT("daemon/move/commit-persisted");
 	return 0;
 }
 
@@ -178,7 +178,6 @@ void arbiter_forget(struct move *mv)
 
 	if (!j)
 		return;
-	(void)FAIL_POINT("daemon/move/finished");
 	j->phase = HANDOVER_PHASE_NONE;
 	if (job_save(j) < 0)
 		log_err("%s: cannot write that it is over", move_title(mv));

@@ -114,7 +114,7 @@ static void begin_source(struct move *mv)
 		post_failed(mv, e.text);
 		return;
 	}
-	(void)FAIL_POINT("daemon/source/begin");
+	FAIL_POINT("daemon/source/begin");
 	inet_ntop(AF_INET, &n->addr, address, sizeof(address));
 	free(mv->begin->address);
 	mv->begin->address = strdup(address);
@@ -135,7 +135,7 @@ static void begin_destination(struct move *mv)
 	struct err e;
 	int r;
 
-	(void)FAIL_POINT("daemon/destination/prepare");
+	FAIL_POINT("daemon/destination/prepare");
 	r = guest_check_room(mv->d, mv->m.home, &e);
 	if (r == 0)
 		r = guest_start(mv->d, mv->prepare->spec, mv->m.ref.job, mv->m.ref.gen,
@@ -164,9 +164,9 @@ static void tell_decision(struct move *mv, bool commit)
 	/* To one that is away it is told when it is back. */
 	guest_send(g, MOSIX__MSG_TYPE__MSG_MOVE_DECISION, &m.base);
 	if (mv->m.role == HANDOVER_SOURCE)
-		(void)FAIL_POINT("daemon/source/decision-told");
+		FAIL_POINT("daemon/source/decision-told");
 	else
-		(void)FAIL_POINT("daemon/destination/decision-told");
+		FAIL_POINT("daemon/destination/decision-told");
 }
 
 void participant_tell(struct move *mv, enum handover_guest_command command)

@@ -124,9 +124,11 @@ static void note_time(struct move *mv, uint16_t type)
 {
 	if (type == MOSIX__MSG_TYPE__MSG_MOVE_DUMPED && !mv->dumped_usec) {
 		mv->dumped_usec = clock_usec();
-		(void)FAIL_POINT("daemon/move/dumped");
+		FAIL_POINT("daemon/move/dumped");
 	} else if (type == MOSIX__MSG_TYPE__MSG_MOVE_READY) {
-		(void)FAIL_POINT("daemon/move/ready");
+		FAIL_POINT("daemon/move/ready");
+	} else if (type == MOSIX__MSG_TYPE__MSG_MOVE_FINISHED) {
+		FAIL_POINT("daemon/move/finished");
 	}
 }
 

@@ -18,7 +18,7 @@ static void send_prepare(struct move *mv, uint32_t node)
 	m.gen = mv->m.ref.gen;
 	m.spec = mv->job->spec;
 	m.source = mv->m.source;
-	(void)FAIL_POINT("daemon/move/prepare");
+	FAIL_POINT("daemon/move/prepare");
 	(void)node_send(mv->d, node, MOSIX__MSG_TYPE__MSG_MOVE_PREPARE, &m.base);
 }
 
@@ -35,7 +35,7 @@ static void send_begin(struct move *mv, uint32_t node)
 	m.token.len = sizeof(mv->token);
 	m.key.data = mv->key;
 	m.key.len = sizeof(mv->key);
-	(void)FAIL_POINT("daemon/move/begin");
+	FAIL_POINT("daemon/move/begin");
 	(void)node_send(mv->d, node, MOSIX__MSG_TYPE__MSG_MOVE_BEGIN, &m.base);
 }
 
@@ -51,7 +51,7 @@ static void send_decision(struct move *mv, uint32_t node, const struct handover_
 	m.source = a->source;
 	(void)node_send(mv->d, node, MOSIX__MSG_TYPE__MSG_MOVE_DECISION, &m.base);
 	if (a->commit)
-		(void)FAIL_POINT("daemon/move/commit-sent");
+		FAIL_POINT("daemon/move/commit-sent");
 }
 
 static void send_failed(struct move *mv, uint32_t node, const struct handover_action *a)
@@ -107,11 +107,11 @@ void move_send(struct move *mv, const struct handover_event *ev, const struct ha
 		send_failed(mv, a->node, a);
 		break;
 	case HANDOVER_MSG_DUMPED:
-		(void)FAIL_POINT("daemon/source/dumped");
+		FAIL_POINT("daemon/source/dumped");
 		send_ref(mv, a->node, a);
 		break;
 	case HANDOVER_MSG_READY:
-		(void)FAIL_POINT("daemon/destination/ready");
+		FAIL_POINT("daemon/destination/ready");
 		send_ref(mv, a->node, a);
 		break;
 	case HANDOVER_MSG_FINISHED:

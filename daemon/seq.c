@@ -30,21 +30,18 @@ int seq_open(struct seq *s, const char *path, struct err *e)
 	return 0;
 }
 
-static int reserve(struct seq *s)
+static int store(const struct seq *s, uint64_t limit)
 {
 	_cleanup_fd_ int fd = -1;
 	char text[32];
 	int n, r;
 
-	n = snprintf(text, sizeof(text), "%" PRIu64 "\n", s->limit + BLOCK);
+	n = snprintf(text, sizeof(text), "%" PRIu64 "\n", limit);
 	r = file_replace_at(AT_FDCWD, s->path, text, (size_t)n, 0600);
 	if (r < 0)
 		return r;
 	fd = open(s->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return -errno;
-	s->limit += BLOCK;
-	return 0;
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 int seq_next(struct seq *s, uint64_t *ret)
@@ -52,10 +49,19 @@ int seq_next(struct seq *s, uint64_t *ret)
 	int r;
 
 	if (s->next == s->limit) {
-		r = reserve(s);
+		r = store(s, s->limit + BLOCK);
 		if (r < 0)
 			return r;
+		s->limit += BLOCK;
 	}
 	*ret = s->next++;
 	return 0;
+}
+
+void seq_close(struct seq *s)
+{
+	/* Where it cannot be written, some numbers are left out: no harm. */
+	if (s->next != s->limit)
+		(void)store(s, s->next);
+	s->limit = s->next;
 }

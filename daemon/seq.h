@@ -19,5 +19,7 @@ struct seq {
 int seq_open(struct seq *s, const char *path, struct err *e);
 /* The next number, from 1 on. 0 or a negative errno: the file could not be written. */
 int seq_next(struct seq *s, uint64_t *ret);
+/* Gives back what was reserved and not used. Only before the process ends. */
+void seq_close(struct seq *s);
 
 #endif

@@ -102,20 +102,38 @@ static int bind_private(const char *source, const char *target)
 	return 0;
 }
 
-static int build_home(struct container *c, const char *tree, const char *point, struct err *e)
+/* @source bound into the job at @point, under the key KIND@point. */
+static int build_bind(struct container *c, const char *kind, const char *source, const char *point,
+		      struct err *e)
 {
-	_cleanup_free_ char *source = NULL, *target = NULL, *key = NULL;
+	_cleanup_free_ char *target = NULL, *key = NULL;
 	int r;
 
-	if (path_join(&source, !strcmp(tree, "/") ? "" : tree, point) < 0 ||
-	    path_join(&key, "home", point) < 0 || asprintf(&target, "%s/ext/%s", c->dir, key) < 0)
+	if (path_join(&key, kind, point) < 0 || asprintf(&target, "%s/ext/%s", c->dir, key) < 0)
 		return -ENOMEM;
 	r = make_target(target, source);
 	if (r >= 0)
 		r = bind_private(source, target);
 	if (r >= 0)
 		r = container_add(c, key, point, target);
-	return r < 0 ? err_sys(e, r, "cannot bind %s of the home node", point) : 0;
+	return r < 0 ? err_sys(e, r, "cannot bind %s, the job's %s", source, point) : 0;
+}
+
+static int build_binds(struct container *c, const char *tree, const char *const *home,
+		       const char *const *mfs, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && home[i]; i++) {
+		_cleanup_free_ char *source = NULL;
+
+		r = path_join(&source, !strcmp(tree, "/") ? "" : tree, home[i]);
+		if (r >= 0)
+			r = build_bind(c, "home", source, home[i], e);
+	}
+	for (size_t i = 0; r >= 0 && mfs[i]; i++)
+		r = build_bind(c, "mfs", CONF_MFS_MOUNT, mfs[i], e);
+	return r;
 }
 
 static int dev_node(const char *dev, const char *name, unsigned int major, unsigned int minor)
@@ -194,8 +212,8 @@ static int build_own(struct container *c, const char *key, const char *point, co
 	return r < 0 ? err_sys(e, r, "cannot make %s for the job", point) : 0;
 }
 
-static int build_all(struct container *c, const char *tree, const char *const *home_mounts,
-		     size_t count, struct err *e)
+static int build_all(struct container *c, const char *tree, const char *const *home,
+		     const char *const *mfs, struct err *e)
 {
 	char pts[64];
 	int r;
@@ -205,11 +223,9 @@ static int build_all(struct container *c, const char *tree, const char *const *h
 		r = bind_private(tree, c->root);
 	if (r < 0)
 		return err_sys(e, r, "cannot bind %s, the home node's tree", tree);
-	for (size_t i = 0; i < count; i++) {
-		r = build_home(c, tree, home_mounts[i], e);
-		if (r < 0)
-			return r;
-	}
+	r = build_binds(c, tree, home, mfs, e);
+	if (r < 0)
+		return r;
 	snprintf(pts, sizeof(pts), "newinstance,ptmxmode=0666,mode=0620,gid=%d", TTY_GROUP);
 	r = build_own(c, "sys", "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL,
 		      NULL, e);
@@ -225,7 +241,7 @@ static int build_all(struct container *c, const char *tree, const char *const *h
 }
 
 int container_build(struct container *ret, uint64_t job, uint32_t gen, const char *tree,
-		    const char *const *home_mounts, size_t count, struct err *e)
+		    const char *const *home, const char *const *mfs, struct err *e)
 {
 	struct container c = {0};
 	int r;
@@ -233,7 +249,7 @@ int container_build(struct container *ret, uint64_t job, uint32_t gen, const cha
 	if (asprintf(&c.dir, "%s/%s.%u", CONF_JOB_DIR, jobid_str(job).s, gen) < 0 ||
 	    path_join(&c.root, c.dir, "/root") < 0)
 		return -ENOMEM;
-	r = build_all(&c, tree, home_mounts, count, e);
+	r = build_all(&c, tree, home, mfs, e);
 	if (r < 0) {
 		container_done(&c);
 		return r;

@@ -7,6 +7,7 @@
  *	DIR/root            "/" of the home node, nothing mounted below
  *	DIR/ext/{run,sys,dev,pts}
  *	DIR/ext/home/MOUNT  one for each further mount of the home node
+ *	DIR/ext/mfs/MOUNT   where the home node has /mfs: this node's own
  *
  * with DIR = /run/mosix/job/HOME.SEQ.GEN. mosix-init or criu puts them together in the job's own
  * mount namespace; each is "external" to criu under a key that is the same on every node.
@@ -45,10 +46,10 @@ struct container_start {
  * process makes. What the host mounts and unmounts still happens in it. */
 int container_private(struct err *e);
 
-/* Makes the mounts. @tree: "/" at home, elsewhere where the home node's tree is seen.
- * @home_mounts: JobSpec.home_mounts, each valid by mounts_valid(), at most MOUNTS_MAX. */
+/* Makes the mounts. @tree: "/" at home, elsewhere where the home node's tree is seen. @home, @mfs:
+ * JobSpec.home_mounts and mfs_mounts, NULL-terminated, each valid by mounts_valid(). */
 int container_build(struct container *ret, uint64_t job, uint32_t gen, const char *tree,
-		    const char *const *home_mounts, size_t count, struct err *e);
+		    const char *const *home, const char *const *mfs, struct err *e);
 /* Unmounts all; processes that still use it keep theirs. */
 void container_done(struct container *c);
 

@@ -81,7 +81,7 @@ static void error_event(struct ev_loop *loop, ev_io *w, int revents)
 
 int guest_build(struct guest *g, struct err *e)
 {
-	_cleanup_(strings_freep) char **mounts = NULL;
+	_cleanup_(strings_freep) char **home = NULL, **mfs = NULL;
 	int r;
 
 	r = cgroup_create(g->cgroup);
@@ -89,11 +89,13 @@ int guest_build(struct guest *g, struct err *e)
 		r = cgroup_create(g->cgroup);
 	if (r < 0)
 		return err_sys(e, r, "cannot create the control group %s", g->cgroup);
-	r = guest_spec_mounts(g->spec, &mounts, e);
+	r = guest_spec_mounts(g->spec->home_mounts, g->spec->n_home_mounts, &home, e);
+	if (r >= 0)
+		r = guest_spec_mounts(g->spec->mfs_mounts, g->spec->n_mfs_mounts, &mfs, e);
 	if (r < 0)
 		return r;
-	r = container_build(&g->container, g->job, g->gen, g->tree, (const char *const *)mounts,
-			    g->spec->n_home_mounts, e);
+	r = container_build(&g->container, g->job, g->gen, g->tree, (const char *const *)home,
+			    (const char *const *)mfs, e);
 	if (r < 0)
 		return r;
 	g->built = true;

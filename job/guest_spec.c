@@ -42,15 +42,15 @@ int strings_from(const ProtobufCBinaryData *b, size_t n, char ***ret)
 	return 0;
 }
 
-int guest_spec_mounts(const Mosix__JobSpec *spec, char ***ret, struct err *e)
+int guest_spec_mounts(const ProtobufCBinaryData *list, size_t count, char ***ret, struct err *e)
 {
 	char **v;
 	int r;
 
-	if (spec->n_home_mounts > MOUNTS_MAX)
+	if (count > MOUNTS_MAX)
 		return err_set(e, -EINVAL, "the home node has more than %u file systems",
 			       MOUNTS_MAX);
-	r = strings_from(spec->home_mounts, spec->n_home_mounts, &v);
+	r = strings_from(list, count, &v);
 	if (r < 0)
 		return err_sys(e, r, "bad list of the home node's mounts");
 	for (size_t i = 0; v[i]; i++)

@@ -14,8 +14,8 @@
 int strings_from(const ProtobufCBinaryData *b, size_t n, char ***ret);
 void strings_freep(char ***v);
 
-/* JobSpec.home_mounts, each of them valid. The caller's: strings_freep(). */
-int guest_spec_mounts(const Mosix__JobSpec *spec, char ***ret, struct err *e);
+/* JobSpec.home_mounts or mfs_mounts, each of them valid. The caller's: strings_freep(). */
+int guest_spec_mounts(const ProtobufCBinaryData *list, size_t count, char ***ret, struct err *e);
 
 /* Groups are borrowed from @spec. */
 int guest_spec_init(const Mosix__JobSpec *spec, struct init_spec *ret, struct err *e);

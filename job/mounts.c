@@ -19,15 +19,16 @@
 #include <unistd.h>
 
 #define MOUNTINFO_MAX (4u << 20)
+#define MFS_TYPE "fuse.mfs"
 
 static const char *const node_trees[] = {"/proc", "/sys", "/dev", "/run"};
 
 /* No files of anybody's, wherever they are mounted; or triggers that a bind would not carry. */
 static const char *const skipped_types[] = {
-	"autofs",     "binfmt_misc", "bpf",       "cgroup",   "cgroup2",  "configfs",
-	"debugfs",    "devpts",      "devtmpfs",  "efivarfs", "fuse.mfs", "fusectl",
-	"hugetlbfs",  "mqueue",      "nfsd",      "nsfs",     "proc",     "pstore",
-	"rpc_pipefs", "securityfs",  "selinuxfs", "sysfs",    "tracefs",
+	"autofs",     "binfmt_misc", "bpf",      "cgroup",   "cgroup2", "configfs",
+	"debugfs",    "devpts",      "devtmpfs", "efivarfs", "fusectl", "hugetlbfs",
+	"mqueue",     "nfsd",        "nsfs",     "proc",     "pstore",  "rpc_pipefs",
+	"securityfs", "selinuxfs",   "sysfs",    "tracefs",
 };
 
 static bool is_below(const char *path, const char *tree)
@@ -107,7 +108,7 @@ static int mounts_add(struct mounts *m, const char *point)
 }
 
 /* "36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 - ext3 /dev/root rw" */
-static int mounts_line(struct mounts *m, char *line,
+static int mounts_line(struct mounts *m, struct mounts *mfs, char *line,
 		       bool (*visible)(const char *point, unsigned long mount_id))
 {
 	char *type = strstr(line, " - "), *save = NULL, *field = NULL, *point = NULL;
@@ -128,29 +129,37 @@ static int mounts_line(struct mounts *m, char *line,
 		return 0;
 	if (visible && !visible(point, id))
 		return 0;
-	return mounts_add(m, point);
+	return mounts_add(strcmp(type, MFS_TYPE) != 0 ? m : mfs, point);
 }
 
-int mounts_parse(struct mounts *ret, const char *mountinfo,
+static void mounts_sort(struct mounts *m)
+{
+	if (m->count)
+		qsort(m->points, m->count, sizeof(*m->points), compare);
+}
+
+int mounts_parse(struct mounts *ret, struct mounts *ret_mfs, const char *mountinfo,
 		 bool (*visible)(const char *point, unsigned long mount_id))
 {
 	_cleanup_free_ char *text = strdup(mountinfo);
 	char *save = NULL;
-	struct mounts m = {0};
+	struct mounts m = {0}, mfs = {0};
 	int r = 0;
 
 	if (!text)
 		return -ENOMEM;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		r = mounts_line(&m, line, visible);
+		r = mounts_line(&m, &mfs, line, visible);
 		if (r < 0) {
 			mounts_done(&m);
+			mounts_done(&mfs);
 			return r;
 		}
 	}
-	if (m.count)
-		qsort(m.points, m.count, sizeof(*m.points), compare);
+	mounts_sort(&m);
+	mounts_sort(&mfs);
 	*ret = m;
+	*ret_mfs = mfs;
 	return 0;
 }
 
@@ -165,12 +174,12 @@ static bool is_visible(const char *point, unsigned long mount_id)
 	return !(st.stx_mask & STATX_MNT_ID) || st.stx_mnt_id == mount_id;
 }
 
-int mounts_home(struct mounts *ret)
+int mounts_home(struct mounts *ret, struct mounts *ret_mfs)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL);
 
-	return r < 0 ? r : mounts_parse(ret, text, is_visible);
+	return r < 0 ? r : mounts_parse(ret, ret_mfs, text, is_visible);
 }
 
 void mounts_done(struct mounts *m)

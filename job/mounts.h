@@ -11,18 +11,19 @@
 
 #define MOUNTS_MAX 200
 
-/* Mount points as they appear in JobSpec.home_mounts: absolute, sorted so that parents come first,
- * none twice, never "/". */
+/* Mount points as they appear in JobSpec: absolute, sorted so that parents come first, none twice,
+ * never "/". */
 struct mounts {
 	char **points;
 	size_t count;
 };
 
-/* Asks the kernel. 0; -ENOSPC when there are more than MOUNTS_MAX; other negative errno. */
-int mounts_home(struct mounts *ret);
+/* JobSpec.home_mounts and mfs_mounts, as the kernel has them now. 0; -ENOSPC when there are more
+ * than MOUNTS_MAX; other negative errno. */
+int mounts_home(struct mounts *ret, struct mounts *ret_mfs);
 /* From a text in the format of /proc/PID/mountinfo. @visible says whether the mount with that
  * number is what one finds at that path (others are hidden below later mounts); NULL = all are. */
-int mounts_parse(struct mounts *ret, const char *mountinfo,
+int mounts_parse(struct mounts *ret, struct mounts *ret_mfs, const char *mountinfo,
 		 bool (*visible)(const char *point, unsigned long mount_id));
 void mounts_done(struct mounts *m);
 

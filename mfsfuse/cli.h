@@ -114,6 +114,7 @@ struct inode {
 	unsigned int locks;   /* record locks were taken: closing must tell the server */
 	struct mfs_attr attr; /* as last seen */
 	bool attr_known;
+	bool racy;        /* the last attributes were MFS_ATTR_RECENT */
 	bool stamp_known; /* the kernel's pages are those of `stamp` */
 	struct stamp {
 		uint64_t size;
@@ -139,7 +140,8 @@ void inode_forget(fuse_ino_t id, uint64_t count);
 struct inode *inode_remembered(struct peer *p, uint64_t parent, const char *name);
 /* Where it was found last: a counted reference of the directory, and the name. NULL: not known. */
 struct inode *inode_place(struct inode *i, char ret_name[MFS_NAME_MAX + 1]);
-/* Notes new attributes. @opened: a file is being opened. True: the kernel may keep its pages. */
+/* Notes new attributes. @opened: a file is being opened. True: the kernel's pages are valid if it
+ * does not see by itself (size and time of modification) that they are not. */
 bool inode_update(struct inode *i, const struct mfs_attr *a, bool opened);
 /* Its contents were or may have been changed by us. */
 void inode_changed(struct inode *i);
@@ -318,6 +320,10 @@ void cli_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct
 void cli_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,
 	       int sleep);
 void cli_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op);
+
+/* Answers with attributes after the kernel has dropped its pages of the inode. */
+int inval_start(void);
+void inval_then_attr(fuse_req_t req, struct inode *i, const struct stat *st);
 
 /* An entry or attribute answer from the attributes at the start of the reply. */
 void done_entry(struct call *c, struct result *r);

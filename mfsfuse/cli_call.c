@@ -174,7 +174,6 @@ void call_repeat(struct call *c)
 	c->repeated = true;
 	c->sent = 0;
 	c->sent_once = false;
-	c->h.flags = 0;
 	c->h.xid = atomic_fetch_add(&last_xid, 1) + 1;
 	start(c);
 }

@@ -216,8 +216,11 @@ static bool same_change(const struct stamp *a, const struct stamp *b)
 static bool update(struct inode *i, const struct mfs_attr *a, bool opened)
 {
 	const struct stamp s = stamp_of(a);
-	bool keep = i->stamp_known && same_data(&i->stamp, &s) && same_change(&i->stamp, &s);
+	bool keep = !i->racy;
 
+	if (opened && keep)
+		keep = i->stamp_known && same_data(&i->stamp, &s) && same_change(&i->stamp, &s);
+	i->racy = a->flags & MFS_ATTR_RECENT;
 	i->attr = *a;
 	i->attr_known = true;
 	if (opened || (i->stamp_known && !same_data(&i->stamp, &s))) {

@@ -64,6 +64,7 @@ void done_attr(struct call *c, struct result *r)
 {
 	struct mfs_attr a;
 	struct stat st;
+	bool valid;
 
 	if (r->err == 0) {
 		mfs_get_attr(&r->in, &a);
@@ -74,10 +75,14 @@ void done_attr(struct call *c, struct result *r)
 		done_err(c, r);
 		return;
 	}
-	inode_update(c->inode, &a, false);
+	valid = inode_update(c->inode, &a, false);
 	attr_to_stat(&a, &st);
-	if (c->req)
+	if (!c->req)
+		return;
+	if (valid || !S_ISREG(a.mode))
 		fuse_reply_attr(c->req, &st, a.flags & MFS_ATTR_FIXED ? FIXED_SECONDS : 0.0);
+	else
+		inval_then_attr(c->req, c->inode, &st);
 }
 
 /* ------------------------------------------------------------------ lookup */

@@ -3,9 +3,11 @@
  * The thread of a peer: connects when somebody has a call, receives replies, notices death.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <utlist.h>
@@ -28,6 +30,7 @@ struct receiver {
 	struct mfs_hdr h;
 	size_t have; /* of header and body together */
 	uint64_t heard, pinged;
+	int unsent; /* bytes that TCP had to send */
 };
 
 /* ------------------------------------------------------------------ sending */
@@ -166,10 +169,23 @@ static void ping(struct peer *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* On a slow line the answer may stand behind much that is still being sent. */
+static bool is_sending(struct peer *p, struct receiver *rx)
+{
+	int unsent = 0, before = rx->unsent;
+
+	if (ioctl(stream_fd(p->stream), SIOCOUTQ, &unsent) < 0)
+		return false;
+	rx->unsent = unsent;
+	return unsent < before;
+}
+
 static int check_life(struct peer *p, struct receiver *rx)
 {
 	uint64_t now = cli_now_ms();
 
+	if (now - rx->heard > SILENCE_MS / 2 && is_sending(p, rx))
+		rx->heard = now;
 	if (now - rx->heard > SILENCE_MS)
 		return -ETIMEDOUT;
 	if (now - rx->heard > PING_MS && now - rx->pinged > PING_MS) {

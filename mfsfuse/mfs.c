@@ -217,6 +217,8 @@ static int start_threads(void)
 
 	if (r == 0)
 		r = recover_start();
+	if (r == 0)
+		r = inval_start();
 	return r < 0 ? r : -pthread_create(&t, NULL, wait_for_term, &ending);
 }
 

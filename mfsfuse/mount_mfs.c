@@ -22,6 +22,7 @@ struct request {
 	const char *target;
 	bool read_only;
 	bool noexec;
+	bool remount;
 	bool fake;
 	bool verbose;
 };
@@ -45,6 +46,10 @@ static bool take_option(struct request *rq, const char *s)
 	}
 	if (strcmp(s, "noexec") == 0) {
 		rq->noexec = true;
+		return true;
+	}
+	if (strcmp(s, "remount") == 0) {
+		rq->remount = true;
 		return true;
 	}
 	if (!*s || starts(s, "x-") || starts(s, "comment="))
@@ -106,14 +111,15 @@ static int mount_it(const struct request *rq)
 		return r;
 	if (rq->fake)
 		return 0;
-	if (mount(CONF_MFS_MOUNT, rq->target, NULL, MS_BIND, NULL) < 0) {
+	if (!rq->remount && mount(CONF_MFS_MOUNT, rq->target, NULL, MS_BIND, NULL) < 0) {
 		r = -errno;
 		fprintf(stderr, "mount.mfs: cannot mount on %s: %s\n", rq->target, strerror(-r));
 		return r;
 	}
 	r = set_flags(rq);
 	if (r < 0) {
-		umount2(rq->target, MNT_DETACH);
+		if (!rq->remount)
+			umount2(rq->target, MNT_DETACH);
 		fprintf(stderr, "mount.mfs: cannot set the options of %s: %s\n", rq->target,
 			strerror(-r));
 	} else if (rq->verbose) {

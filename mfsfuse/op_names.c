@@ -39,6 +39,22 @@ static int describe_name(struct request *rq, struct reply *rp, int dir, const ch
 	return r;
 }
 
+/* The request may have been carried out by an earlier server, whose answer was lost: then it is
+ * right that the name is there (or gone) already. */
+static bool was_done(const struct request *rq, int error, int when)
+{
+	return error == when && rq->h.flags & MFS_FLAG_REPLAY;
+}
+
+/* What is there under the name is what the request would have made. */
+static bool is_made(const struct request *rq, int dir, const char *name, mode_t type)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == type &&
+	       st.st_uid == rq->h.uid;
+}
+
 int op_mknod(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
@@ -52,8 +68,11 @@ int op_mknod(struct request *rq, struct reply *rp)
 	r = dir_open(rq, &rq->h.node, &dir);
 	if (r < 0)
 		return r;
-	if (mknodat(dir.fd, name, mode, (dev_t)rq->h.b) < 0)
-		return -errno;
+	if (mknodat(dir.fd, name, mode, (dev_t)rq->h.b) < 0) {
+		r = -errno;
+		if (!was_done(rq, r, -EEXIST) || !is_made(rq, dir.fd, name, mode & S_IFMT))
+			return r;
+	}
 	return describe_name(rq, rp, dir.fd, name);
 }
 
@@ -69,8 +88,11 @@ int op_mkdir(struct request *rq, struct reply *rp)
 	r = dir_open(rq, &rq->h.node, &dir);
 	if (r < 0)
 		return r;
-	if (mkdirat(dir.fd, name, (mode_t)(rq->h.a & 07777)) < 0)
-		return -errno;
+	if (mkdirat(dir.fd, name, (mode_t)(rq->h.a & 07777)) < 0) {
+		r = -errno;
+		if (!was_done(rq, r, -EEXIST) || !is_made(rq, dir.fd, name, S_IFDIR))
+			return r;
+	}
 	return describe_name(rq, rp, dir.fd, name);
 }
 
@@ -105,9 +127,20 @@ int op_symlink(struct request *rq, struct reply *rp)
 	r = dir_open(rq, &rq->h.node, &dir);
 	if (r < 0)
 		return r;
-	if (symlinkat(target, dir.fd, name) < 0)
-		return -errno;
+	if (symlinkat(target, dir.fd, name) < 0) {
+		r = -errno;
+		if (!was_done(rq, r, -EEXIST) || !is_made(rq, dir.fd, name, S_IFLNK))
+			return r;
+	}
 	return describe_name(rq, rp, dir.fd, name);
+}
+
+static bool is_same(int fd, int dir, const char *name)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int op_link(struct request *rq, struct reply *rp)
@@ -134,8 +167,11 @@ int op_link(struct request *rq, struct reply *rp)
 	r = dir_open(rq, &to, &dir);
 	if (r < 0)
 		return r;
-	if (linkat(AT_FDCWD, fd_path(fd).s, dir.fd, name, AT_SYMLINK_FOLLOW) < 0)
-		return -errno;
+	if (linkat(AT_FDCWD, fd_path(fd).s, dir.fd, name, AT_SYMLINK_FOLLOW) < 0) {
+		r = -errno;
+		if (!was_done(rq, r, -EEXIST) || !is_same(fd, dir.fd, name))
+			return r;
+	}
 	return describe_name(rq, rp, dir.fd, name);
 }
 
@@ -151,7 +187,8 @@ static int remove_name(struct request *rq, int flags)
 	r = dir_open(rq, &rq->h.node, &dir);
 	if (r < 0)
 		return r;
-	return unlinkat(dir.fd, name, flags) < 0 ? -errno : 0;
+	r = unlinkat(dir.fd, name, flags) < 0 ? -errno : 0;
+	return was_done(rq, r, -ENOENT) ? 0 : r;
 }
 
 int op_unlink(struct request *rq, struct reply *rp)
@@ -189,7 +226,8 @@ int op_rename(struct request *rq, struct reply *rp)
 	r = dir_open(rq, &fh2, &to);
 	if (r < 0)
 		return r;
-	if (renameat2(from.fd, name, to.fd, name2, (unsigned int)rq->h.a) < 0)
-		return -errno;
-	return 0;
+	r = renameat2(from.fd, name, to.fd, name2, (unsigned int)rq->h.a) < 0 ? -errno : 0;
+	if (was_done(rq, r, -ENOENT) && faccessat(to.fd, name2, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return r;
 }

@@ -140,14 +140,26 @@ static int open_existing(int dir, const char *name, int flags)
 	return srv_reopen(fd, flags);
 }
 
-static int create_or_open(int dir, const char *name, int flags, mode_t mode, bool exclusive)
+/* An earlier server made it and died before it could say so. */
+static bool was_made(const struct request *rq, int dir, const char *name)
 {
+	struct stat st;
+
+	return rq->h.flags & MFS_FLAG_REPLAY && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size == 0 && st.st_uid == rq->h.uid;
+}
+
+static int create_or_open(const struct request *rq, int dir, const char *name, int flags)
+{
+	mode_t mode = (mode_t)(rq->h.b & 07777);
 	int fd = openat(dir, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
 	if (fd >= 0)
 		return fd;
-	if (errno != EEXIST || exclusive)
+	if (errno != EEXIST)
 		return -errno;
+	if (rq->h.a & O_EXCL && !was_made(rq, dir, name))
+		return -EEXIST;
 	return open_existing(dir, name, flags);
 }
 
@@ -166,7 +178,6 @@ int op_create(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
 	char name[MFS_NAME_MAX + 1];
-	mode_t mode = (mode_t)(rq->h.b & 07777);
 	int fd, flags, r;
 
 	r = flags_check(rq->h.a, &flags);
@@ -179,7 +190,7 @@ int op_create(struct request *rq, struct reply *rp)
 	if (r < 0)
 		return r;
 	umask((mode_t)(rq->h.umask & 0777));
-	fd = create_or_open(dir.fd, name, flags, mode, rq->h.a & O_EXCL);
+	fd = create_or_open(rq, dir.fd, name, flags);
 	return fd < 0 ? fd : add_new(rq, rp, fd, flags);
 }
 

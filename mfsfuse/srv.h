@@ -25,9 +25,10 @@
 #include <uthash.h>
 
 struct srv {
-	int root;       /* O_PATH of the served "/" */
-	int proc;       /* /proc/self; the working directory of all threads is its fd/ */
-	uint64_t epoch; /* of this process: tells clients that a restart lost their open files */
+	int root;        /* O_PATH of the served "/" */
+	int proc;        /* /proc/self; the working directory of all threads is its fd/ */
+	uint64_t epoch;  /* of this process: tells clients that a restart lost their open files */
+	bool fine_times; /* every change of a file gives it another time of modification */
 	unsigned int pins_max;
 	atomic_uint pins;
 };
@@ -126,6 +127,7 @@ struct node {
 };
 #define NODE_NULL {.fd = -1}
 
+/* Once, when srv.root is known. */
 int node_init(void);
 int node_open(struct session *s, const struct mfs_fh *fh, struct node *ret);
 void node_done(struct node *n);

@@ -14,13 +14,15 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fail.h"
 #include "mfsfuse/ident.h"
 
 #define THREADS_MAX 512
 #define THREADS_SPARE 4 /* idle ones beyond these end */
 #define THREAD_STACK (256u << 10)
 #define HANDSHAKE_MS 10000
-#define SILENCE_MS 12000 /* clients ping every second or two */
+#define STRANGERS_MAX 64u /* connections before their handshake */
+#define SILENCE_MS 12000  /* clients ping every second or two */
 #define SEND_MS 20000
 
 struct conn {
@@ -32,6 +34,8 @@ struct conn {
 	bool shaken; /* the handshake is done; set before there is a second thread */
 	pthread_mutex_t read_lock, send_lock;
 };
+
+static atomic_uint strangers;
 
 /* ------------------------------------------------------------------ life */
 
@@ -330,6 +334,9 @@ static int serve(struct conn *c, struct request *rq, uint8_t *buf)
 			rp.out.len = 0;
 			rp.h.err = (uint32_t)-r;
 		}
+		/* For tests: done, but nobody knows. */
+		if (r == 0 && op_once(rq->h.op) && FAIL_POINT("mfs/done") < 0)
+			conn_shut(c);
 		request_end(c->s, rq, &rp);
 	}
 	if (rp.h.flags)
@@ -404,7 +411,11 @@ static int set_up(struct conn *c)
 	int r = ident_thread_init();
 
 	if (r == 0 && !c->shaken) {
-		r = stream_handshake_full(c->stream, HANDSHAKE_MS);
+		if (atomic_fetch_add(&strangers, 1) < STRANGERS_MAX)
+			r = stream_handshake_full(c->stream, HANDSHAKE_MS);
+		else
+			r = -EBUSY;
+		atomic_fetch_sub(&strangers, 1);
 		c->shaken = r == 0;
 	}
 	return r;

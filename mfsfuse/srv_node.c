@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <utlist.h>
@@ -224,6 +226,25 @@ void node_done(struct node *n)
 
 /* ------------------------------------------------------------------ inode to handle */
 
+/* Times of files are as coarse as the clock tick before Linux 6.13, and whole seconds (FAT: two)
+ * on some file systems. */
+#define TICK_NS 20000000
+#define COARSE_NS 2100000000
+
+static bool is_recent(const struct statx *x)
+{
+	int64_t limit = x->stx_mtime.tv_nsec == 0 ? COARSE_NS : srv.fine_times ? 0 : TICK_NS;
+	struct timespec now;
+	int64_t sec;
+
+	if (!limit || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return false;
+	sec = now.tv_sec - x->stx_mtime.tv_sec;
+	if (sec < -5 || sec > 5)
+		return false;
+	return sec * 1000000000 + now.tv_nsec - x->stx_mtime.tv_nsec < limit;
+}
+
 static void attr_from(const struct statx *x, struct mfs_attr *a)
 {
 	*a = (struct mfs_attr){
@@ -241,6 +262,7 @@ static void attr_from(const struct statx *x, struct mfs_attr *a)
 		.uid = x->stx_uid,
 		.gid = x->stx_gid,
 		.rdev = (uint32_t)makedev(x->stx_rdev_major, x->stx_rdev_minor),
+		.flags = is_recent(x) ? MFS_ATTR_RECENT : 0,
 	};
 }
 
@@ -318,8 +340,19 @@ static uint64_t mount_number(const struct statx *x)
 
 static struct statx root_id;
 
+static bool has_fine_times(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 13);
+}
+
 int node_init(void)
 {
+	srv.fine_times = has_fine_times();
 	if (statx(srv.root, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID_UNIQUE, &root_id))
 		return -errno;
 	return 0;

@@ -126,6 +126,8 @@ struct mfs_hdr {
 
 enum mfs_attr_flag {
 	MFS_ATTR_FIXED = 1, /* never changes: may be kept for long */
+	/* Changed so lately that a further change need not show in the time of modification. */
+	MFS_ATTR_RECENT = 2,
 };
 
 struct mfs_attr {

@@ -105,6 +105,49 @@ cut_cable() {
 }
 step "a cut cable is noticed, and so is its end" cut_cable
 
+# ---------------------------------------------------------------- the port
+
+# What n1 does with connections that are none of a node's. Prints how many of those that say nothing
+# are closed within a second, within ten, and what is answered to those that say something wrong.
+strangers() {
+	lab sh n2 python3 -c '
+import select, socket, sys, time
+
+def dial(text=b""):
+    s = socket.create_connection(("10.77.0.1", 7250))
+    s.sendall(text)
+    s.setblocking(False)
+    return s
+
+def closed(socks, until):
+    gone = set()
+    while time.time() < until and len(gone) < len(socks):
+        for s in select.select([s for s in socks if s not in gone], [], [], 0.1)[0]:
+            try:
+                if s.recv(100) != b"":
+                    sys.exit("an answer to a stranger")
+            except ConnectionResetError:
+                pass
+            gone.add(s)
+    return len(gone)
+
+wrong = [dial(b"GET / HTTP/1.1\\r\\nHost: n1\\r\\n\\r\\n"), dial(bytes(24)), dial(b"\\xff" * 24)]
+print(closed(wrong, time.time() + 3), end=" ")
+silent = [dial() for i in range(40)]
+start = time.time()
+print(closed(silent, start + 1), closed(silent, start + 10))'
+}
+
+port_is_guarded() {
+	local wrong soon late
+	read -r wrong soon late < <(strangers)
+	assert_eq "$wrong" 3 "wrong beginnings that are closed"
+	assert_between "$soon" 24 39 "silent connections above the limit per address that are closed"
+	assert_eq "$late" 40 "silent connections that are closed in the end"
+	up_from_everywhere
+}
+try "strangers at the port get no answer and no more than a few connections" port_is_guarded
+
 # ---------------------------------------------------------------- jobs over restarts
 
 # A job that writes a number ten times a second, and the check of what it wrote.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# time limit: 1200 s
 # Something dies, hangs or is cut off at each step of a move; exactly one copy of the job goes on and
 # its output is right. The job's home is n1; it is moved from n2 to n3 again and again.
 . "${0%/*}/lib.sh"

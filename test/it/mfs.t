@@ -273,6 +273,12 @@ fresh_data() {
 	python3 "$tools/coherent.py" "$A/$d/f" "$B/$d/f" "$home/$d/f"
 }
 
+random_operations() {
+	fresh random
+	timeout 100 python3 "$tools/fsx.py" "$RANDOM" 1500 "$A/$d/one"
+	timeout 100 python3 "$tools/fsx.py" "$RANDOM" 1500 "$A/$d/three" "$B/$d/three" "$home/$d/three"
+}
+
 mapped() {
 	fresh mmap
 	python3 "$tools/mapped.py" "$A/$d/f" "$home/$d/f"
@@ -390,6 +396,29 @@ restart_under_load() {
 	wait "$writer" || fails cat "$test_tmp/load"
 }
 
+lost_answers() { # error|kill
+	local keeper
+	grep -q mosix-fail "$bin/mosix-mfsd" || skip "the build has no fail points"
+	fresh replay
+	mkdir -p "$home/run/mosix-fail"
+	[ "$1" = error ] || keep_server &
+	keeper=$!
+	timeout 120 python3 "$tools/replay.py" "$A/$d" "$home/run/mosix-fail/mfs.done" "$1" ||
+		touch "$test_tmp/replay-failed"
+	touch "$test_tmp/enough"
+	wait "$keeper"
+	rm -rf "$test_tmp/enough" "$home/run/mosix-fail"
+	[ ! -e "$test_tmp/replay-failed" ]
+}
+
+# starts the server again whenever it has died
+keep_server() {
+	while [ ! -e "$test_tmp/enough" ]; do
+		kill -0 "$(cat "$test_tmp/server.pid")" 2>/dev/null || start_server
+		sleep 0.02
+	done
+}
+
 dead_server() {
 	local t
 	start_client C --timeout 6
@@ -503,6 +532,7 @@ run_all() { # FILE-SYSTEM
 	step "$on an unlinked file is there as long as it is open" unlinked_but_open
 	step "$on appending from several sides" append_from_both_sides
 	step "$on what one wrote another reads" fresh_data
+	step "$on random operations, by one way and by three" random_operations
 	step "$on mappings, shared and private" mapped
 	step "$on holes" sparse
 	step "$on extended attributes" attributes
@@ -514,6 +544,8 @@ run_all() { # FILE-SYSTEM
 	step "$on the same as a user" as_a_user
 	step "$on open files and locks outlast the server" server_restart
 	step "$on nothing is lost or done twice when the server dies" restart_under_load
+	step "$on an answer is lost with the connection" lost_answers error
+	step "$on an answer is lost with the server" lost_answers kill
 	step "$on a dead server makes errors in time" dead_server
 	step "$on waiting processes can be killed" killed_while_waiting
 	go_on # if one of them has failed

@@ -1,4 +1,5 @@
 #!/bin/bash
+# time limit: 900 s
 # One job moves MOVES times (200) without a failure, and nothing leaks on any node.
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# time limit: 900 s
 # Real programs go n1 -> n2 -> n3 -> n1 while they work; their output must be that of an unmoved run.
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"

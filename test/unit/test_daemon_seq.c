@@ -55,6 +55,20 @@ static void test_crashes(void **state)
 	}
 }
 
+static void test_close(void **state)
+{
+	struct seq s;
+	uint64_t n;
+
+	(void)state;
+	for (uint64_t i = 1; i < 200; i++) {
+		assert_int_equal(seq_open(&s, path, NULL), 0);
+		assert_int_equal(seq_next(&s, &n), 0);
+		assert_int_equal(n, i);
+		seq_close(&s);
+	}
+}
+
 static void test_cannot_write(void **state)
 {
 	struct seq s;
@@ -86,6 +100,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crashes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
 		cmocka_unit_test(test_cannot_write),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 	};

@@ -99,22 +99,17 @@ static void test_spec_strings(void **state)
 
 static void test_spec_mounts(void **state)
 {
-	ProtobufCBinaryData good[] = {{5, (uint8_t *)"/home"}},
-			    bad[] = {{9, (uint8_t *)"/a/../etc"}};
-	Mosix__JobSpec spec = MOSIX__JOB_SPEC__INIT;
+	ProtobufCBinaryData good[] = {{5, (uint8_t *)"/home"}};
+	ProtobufCBinaryData bad[] = {{9, (uint8_t *)"/a/../etc"}};
 	char **v = NULL;
 	struct err e;
 
 	(void)state;
-	spec.n_home_mounts = 1;
-	spec.home_mounts = good;
-	assert_int_equal(guest_spec_mounts(&spec, &v, &e), 0);
+	assert_int_equal(guest_spec_mounts(good, 1, &v, &e), 0);
 	assert_string_equal(v[0], "/home");
 	strings_freep(&v);
-	spec.home_mounts = bad;
-	assert_int_equal(guest_spec_mounts(&spec, &v, &e), -EINVAL);
-	spec.n_home_mounts = 10000;
-	assert_int_equal(guest_spec_mounts(&spec, &v, &e), -EINVAL);
+	assert_int_equal(guest_spec_mounts(bad, 1, &v, &e), -EINVAL);
+	assert_int_equal(guest_spec_mounts(good, 10000, &v, &e), -EINVAL);
 }
 
 static void test_spec_init(void **state)

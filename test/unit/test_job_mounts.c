@@ -20,6 +20,7 @@ static const char table[] = "22 27 0:21 / /proc rw,relatime shared:1 - proc proc
 			    "34 33 8:2 / /home rw shared:9 - ext4 /dev/sda2 rw\n"
 			    "35 27 0:30 / /tmp rw - tmpfs tmpfs rw\n"
 			    "36 27 0:31 / /mfs rw - fuse.mfs mosix rw\n"
+			    "41 26 0:31 / /run/mosix/mfs rw - fuse.mfs mosix rw\n"
 			    "37 27 0:32 / /net rw - autofs systemd-1 rw,fd=3\n"
 			    "38 27 0:33 / /home/user/remote rw - fuse.sshfs host:/ rw\n"
 			    "39 27 8:5 /deep/file /etc/resolv.conf rw - ext4 /dev/vda rw\n"
@@ -30,10 +31,13 @@ static void test_parse(void **state)
 	static const char *const want[] = {"/etc/resolv.conf",   "/home", "/home/user/remote",
 					   "/running",           "/tmp",  "/var",
 					   "/var/lib/with space"};
-	struct mounts m;
+	struct mounts m, mfs;
 
 	(void)state;
-	assert_int_equal(mounts_parse(&m, table, NULL), 0);
+	assert_int_equal(mounts_parse(&m, &mfs, table, NULL), 0);
+	assert_int_equal(mfs.count, 1);
+	assert_string_equal(mfs.points[0], "/mfs");
+	mounts_done(&mfs);
 	assert_int_equal(m.count, sizeof(want) / sizeof(*want));
 	for (size_t i = 0; i < m.count; i++)
 		assert_string_equal(m.points[i], want[i]);
@@ -48,10 +52,11 @@ static bool not_home(const char *point, unsigned long id)
 
 static void test_hidden(void **state)
 {
-	struct mounts m;
+	struct mounts m, mfs;
 
 	(void)state;
-	assert_int_equal(mounts_parse(&m, table, not_home), 0);
+	assert_int_equal(mounts_parse(&m, &mfs, table, not_home), 0);
+	mounts_done(&mfs);
 	assert_int_equal(m.count, 6);
 	assert_string_equal(m.points[1], "/home/user/remote");
 	mounts_done(&m);
@@ -60,13 +65,13 @@ static void test_hidden(void **state)
 static void test_nonsense(void **state)
 {
 	static const char *const bad[] = {"x\n", "1 2 3\n", "1 2 3 4 - x y z\n", "- - -\n"};
-	struct mounts m = {0};
+	struct mounts m = {0}, mfs = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_int_equal(mounts_parse(&m, bad[i], NULL), -EINVAL);
+		assert_int_equal(mounts_parse(&m, &mfs, bad[i], NULL), -EINVAL);
 	assert_null(m.points);
-	assert_int_equal(mounts_parse(&m, "", NULL), 0);
+	assert_int_equal(mounts_parse(&m, &mfs, "", NULL), 0);
 	mounts_done(&m);
 }
 
@@ -75,14 +80,14 @@ static void test_too_many(void **state)
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
-	struct mounts m = {0};
+	struct mounts m = {0}, mfs = {0};
 
 	(void)state;
 	assert_non_null(f);
 	for (int i = 0; i <= MOUNTS_MAX; i++)
 		fprintf(f, "%d 1 8:1 / /mnt/%d rw - ext4 /dev/sda rw\n", i + 2, i);
 	fclose(f);
-	assert_int_equal(mounts_parse(&m, text, NULL), -ENOSPC);
+	assert_int_equal(mounts_parse(&m, &mfs, text, NULL), -ENOSPC);
 	assert_null(m.points);
 	free(text);
 }
@@ -103,10 +108,11 @@ static void test_valid(void **state)
 
 static void test_this_machine(void **state)
 {
-	struct mounts m;
+	struct mounts m, mfs;
 
 	(void)state;
-	assert_int_equal(mounts_home(&m), 0);
+	assert_int_equal(mounts_home(&m, &mfs), 0);
+	mounts_done(&mfs);
 	for (size_t i = 0; i < m.count; i++) {
 		assert_true(mounts_valid(m.points[i]));
 		if (i)
