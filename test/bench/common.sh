@@ -23,7 +23,7 @@ bench_tool() {
 
 # bench_ssh FROM TO: root on FROM may ssh to TO without a question
 bench_ssh() {
-	lab sh "$2" sh -c 'mkdir -p /run/sshd && ssh-keygen -A >/dev/null && (pgrep -x sshd >/dev/null || /usr/sbin/sshd)'
+	lab sh "$2" sh -c 'mkdir -p /run/sshd && rm -f /run/nologin && ssh-keygen -A >/dev/null && (pgrep -x sshd >/dev/null || /usr/sbin/sshd)'
 	lab sh "$1" sh -c '[ -e /root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/id_ed25519'
 	lab sh "$1" cat /root/.ssh/id_ed25519.pub |
 		lab sh "$2" sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys && chmod 600 /root/.ssh/authorized_keys'
