@@ -21,8 +21,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define TTY_GROUP 5 /* of devpts on every distribution; a number, since groups differ by node */
-
 int container_private(struct err *e)
 {
 	int r;
@@ -181,11 +179,37 @@ static int fill_dev(const char *dev)
 	return r;
 }
 
+/* What the home node's /etc/resolv.conf may be a link to: name servers are of the node that asks.
+ */
+static void copy_resolver(const char *run)
+{
+	static const char *const names[] = {
+		"/systemd/resolve/stub-resolv.conf",
+		"/systemd/resolve/resolv.conf",
+		"/NetworkManager/resolv.conf",
+		"/resolvconf/resolv.conf",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		_cleanup_free_ char *text = NULL, *from = NULL, *to = NULL;
+		size_t len;
+
+		if (path_join(&from, "/run", names[i]) < 0 || path_join(&to, run, names[i]) < 0 ||
+		    file_read_at(AT_FDCWD, from, 1u << 16, &text, &len) < 0)
+			continue;
+		*strrchr(to, '/') = '\0';
+		(void)mkdir_p(to, 0755);
+		to[strlen(to)] = '/';
+		(void)file_replace_at(AT_FDCWD, to, text, len, 0644);
+	}
+}
+
 static int fill_run(const char *run)
 {
 	static const struct init_state none;
 	_cleanup_free_ char *path = NULL;
 
+	copy_resolver(run);
 	if (path_join(&path, run, "/" INIT_STATE_NAME) < 0)
 		return -ENOMEM;
 	return file_replace_at(AT_FDCWD, path, &none, sizeof(none), 0600);
@@ -226,7 +250,8 @@ static int build_all(struct container *c, const char *tree, const char *const *h
 	r = build_binds(c, tree, home, mfs, e);
 	if (r < 0)
 		return r;
-	snprintf(pts, sizeof(pts), "newinstance,ptmxmode=0666,mode=0620,gid=%d", TTY_GROUP);
+	snprintf(pts, sizeof(pts), "newinstance,ptmxmode=0666,mode=0620,gid=%d",
+		 CONTAINER_TTY_GROUP);
 	r = build_own(c, "sys", "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL,
 		      NULL, e);
 	r = r < 0 ? r

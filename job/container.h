@@ -41,6 +41,8 @@ struct container_start {
 };
 
 #define CONTAINER_TTY (-2)
+/* The group of terminals on every distribution; a number, since names differ by node. */
+#define CONTAINER_TTY_GROUP 5
 
 /* Once per process: a mount namespace of its own, in which /run/mosix/job holds only what this
  * process makes. What the host mounts and unmounts still happens in it. */

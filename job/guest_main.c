@@ -3,6 +3,7 @@
  * mosix-guest: arguments, event loop and the end.
  */
 #include "common/cgroup.h"
+#include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/jobid.h"
 #include "common/log.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { OPT_JOB = 256, OPT_GEN, OPT_CGROUP, OPT_HOME, OPT_REMOTE };
@@ -122,11 +124,32 @@ static void survive_signals(void)
 		sigaction(survived[i], &sa, NULL);
 }
 
+/* A restored job sets its hard limits again without the right to raise them: it must start from
+ * higher ones, which it inherits from here. */
+static void raise_hard_limits(void)
+{
+	_cleanup_free_ char *nr_open = NULL;
+	rlim_t files = 0;
+
+	if (file_read_at(AT_FDCWD, "/proc/sys/fs/nr_open", 64, &nr_open, NULL) >= 0)
+		files = strtoul(nr_open, NULL, 10);
+	for (unsigned int i = 0; i < RLIM_NLIMITS; i++) {
+		__rlimit_resource_t resource = (__rlimit_resource_t)i;
+		struct rlimit l;
+
+		if (getrlimit(resource, &l) < 0)
+			continue;
+		l.rlim_max = i == RLIMIT_NOFILE && files ? files : RLIM_INFINITY;
+		(void)setrlimit(resource, &l); /* not allowed in a confined node */
+	}
+}
+
 static int setup(struct guest *g, struct err *e)
 {
 	int r;
 
 	survive_signals();
+	raise_hard_limits();
 	/* A guest that the kernel picks would take its whole job along. */
 	(void)file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-900");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)

@@ -16,7 +16,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define TTY_GROUP 5
 /* The line discipline holds 4095 bytes, the driver's buffers below it 64 KiB. */
 #define TYPED_MAX (128u << 10)
 #define LDISC_MAX 4095
@@ -59,7 +58,7 @@ int terminal_open(struct stdio *s, const struct container *c, uid_t owner)
 	slave = open_slave(c, number);
 	if (slave < 0)
 		return slave;
-	if (fchown(slave, owner, TTY_GROUP) < 0 || fstat(slave, &st) < 0)
+	if (fchown(slave, owner, CONTAINER_TTY_GROUP) < 0 || fstat(slave, &st) < 0)
 		return -errno;
 	snprintf(s->tty_key, sizeof(s->tty_key), "tty[%lx:%lx]", (unsigned long)st.st_rdev,
 		 (unsigned long)st.st_dev);

@@ -262,6 +262,29 @@ except KeyboardInterrupt:
 
 
 @test
+def mixed(w):
+    """keys and prompts on /dev/tty while input and output are pipes"""
+    g = w.start(["bash", "-c", "cat; read -p 'key? ' k </dev/tty 2>/dev/tty; echo got $k; "
+                 "echo shown >/dev/tty"], stdio=(PIPE, PIPE, TTY))
+    g.deputy.write(b"from the pipe\n")
+    g.deputy.close()
+    w.wait("prompt", lambda: b"key? " in g.deputy.output[TTY_OUT])
+    g.deputy.write(b"x\n", TTY_IN)
+    assert w.finish(g).status == 0
+    assert g.deputy.output[OUT] == b"from the pipe\ngot x\n", g.deputy.output
+    assert g.deputy.output[TTY_OUT].endswith(b"x\r\nshown\r\n"), g.deputy.output
+
+
+@test
+def resolver(w):
+    """the node's name servers"""
+    os.makedirs("/run/systemd/resolve", exist_ok=True)
+    open("/run/systemd/resolve/resolv.conf", "w").write("nameserver 192.0.2.1\n")
+    g, m = w.run(["cat", "/run/systemd/resolve/resolv.conf"])
+    assert m.status == 0 and g.deputy.output[OUT] == b"nameserver 192.0.2.1\n"
+
+
+@test
 def daemon_restart(w):
     """the daemon goes away and comes back"""
     g = w.start(sh("echo a; read x; echo $x; exit 5"))
