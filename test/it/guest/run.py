@@ -324,7 +324,7 @@ def stats(w):
     assert b.cpu_usec > a.cpu_usec > 0 and b.rss > 100000 and b.processes == 2, b
     g.deputy.say(SIGNAL, signal.SIGKILL)
     m = w.finish(g)
-    assert m.cpu_usec > 500000 and m.max_rss > 100000, m
+    assert m.cpu_usec >= b.cpu_usec and m.max_rss > 100000, m
 
 
 @test
