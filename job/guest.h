@@ -171,14 +171,16 @@ void guest_destination_decided(struct guest *g, bool commit);
 /* guest_check.c: what keeps the job from moving. *ret is the caller's, movable_done(). */
 int guest_check(struct guest *g, struct movable *ret);
 void guest_check_request(struct guest *g, const Mosix__GuestCheck *m);
-/* A directory that some process of the job has open for reading, or NULL; free() it. */
-char *guest_check_walk(struct guest *g);
-/* The job being frozen: does a process wait for its vfork() child? criu would wait for ever: the
- * one cannot be stopped before the other has gone on. */
-bool guest_check_vfork(struct guest *g);
-/* Does a process hold a file locked for writing, by flock() or fcntl()? The copy would have to take
- * the lock while the original, frozen, still holds it. */
-bool guest_check_lock(struct guest *g);
+/* Why this is no good moment to freeze the job for a move, which soon may be otherwise. */
+struct guest_moment {
+	bool vfork; /* a process waits for its vfork() child, and criu would wait for that one: the
+		       one cannot be stopped before the other has gone on */
+	bool lock;  /* a file is locked for writing: the copy would have to take the lock while the
+		       original, frozen, still holds it */
+	char *walk; /* a directory that is open for reading; the caller's */
+};
+/* True if it is a good one. */
+bool guest_check_moment(struct guest *g, struct guest_moment *ret);
 
 /* guest_state.c */
 int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len);

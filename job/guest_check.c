@@ -15,14 +15,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PIDS_MAX 4096
-#define LOCKS_MAX (16u << 20)
+#define FDINFO_MAX 65536
 
 int guest_check(struct guest *g, struct movable *ret)
 {
@@ -58,129 +60,81 @@ void guest_check_request(struct guest *g, const Mosix__GuestCheck *m)
 	movable_done(&movable);
 }
 
-/* Of an open file in /proc/PID/fd: is it a directory that is being read? */
-static bool is_walk(int fds, const char *name, char path[PATH_MAX])
+/* "lock:\t1: POSIX  ADVISORY  WRITE 359 00:13:11691 0 EOF" for each lock of the process. */
+static bool has_write_lock(const char *info)
 {
-	_cleanup_free_ char *info = NULL;
-	char where[64];
+	char mode[16];
+
+	for (const char *p = info; (p = strstr(p, "\nlock:")); p++)
+		if (sscanf(p, "\nlock: %*u: %*s %*s %15s", mode) == 1 && !strcmp(mode, "WRITE"))
+			return true;
+	return false;
+}
+
+/* A directory that is being read, in a tree that comes from the home node: those of each node and
+ * the job's own are not expected to stay the same. */
+static bool is_walk(int fds, const char *name, const char *info, char path[PATH_MAX])
+{
+	const char *flags = strstr(info, "flags:");
 	struct stat st;
 	ssize_t n;
-	char *p;
 
 	if (fstatat(fds, name, &st, 0) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	if (!flags || strtoul(flags + 6, NULL, 8) & O_PATH)
 		return false;
 	n = readlinkat(fds, name, path, PATH_MAX - 1);
 	if (n <= 0)
 		return false;
 	path[n] = '\0';
-	/* Those trees are of each node, or the job's own, and are never walked across a move
-	 * in the hope that they stay the same. */
-	if (!mounts_valid(path) && strcmp(path, "/") != 0)
-		return false;
-	snprintf(where, sizeof(where), "../fdinfo/%.20s", name);
-	if (file_read_at(fds, where, 4096, &info, NULL) < 0)
-		return false;
-	p = strstr(info, "flags:");
-	return p && !(strtoul(p + 6, NULL, 8) & O_PATH);
+	return mounts_valid(path) || !strcmp(path, "/");
 }
 
-static char *walk_of(pid_t pid)
+/* Not /proc/locks: reading that stops all locking in the system for some milliseconds. */
+static void look_at_files(pid_t pid, struct guest_moment *m)
 {
 	_cleanup_dir_ DIR *d = NULL;
-	char path[PATH_MAX];
+	char path[PATH_MAX], where[64];
 	struct dirent *e;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	d = opendir(path);
-	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.' && is_walk(dirfd(d), e->d_name, path))
-			return strdup(path);
-	return NULL;
-}
+	while (d && (e = readdir(d)) && !m->walk && !m->lock) {
+		_cleanup_free_ char *info = NULL;
 
-char *guest_check_walk(struct guest *g)
-{
-	pid_t pids[PIDS_MAX];
-	int n = cgroup_pids(g->cgroup, pids, PIDS_MAX);
-	char *path = NULL;
-
-	for (int i = 0; i < n && i < PIDS_MAX && !path; i++)
-		path = walk_of(pids[i]);
-	return path;
-}
-
-/* A task counts as frozen a moment before it sleeps. */
-static char settled_state(pid_t tid)
-{
-	struct proc_stat st = {.state = 'X'};
-
-	for (int i = 0; i < 100; i++) {
-		if (proc_stat(tid, &st) < 0 || st.state != 'R')
-			break;
-		usleep(100);
-	}
-	return st.state;
-}
-
-/* In a frozen group all sleep interruptibly but those. */
-static bool waits_for_vfork(pid_t pid)
-{
-	_cleanup_dir_ DIR *d = NULL;
-	char path[64], state;
-	struct dirent *e;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	d = opendir(path);
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
+		snprintf(where, sizeof(where), "../fdinfo/%.20s", e->d_name);
+		if (e->d_name[0] == '.' ||
+		    file_read_at(dirfd(d), where, FDINFO_MAX, &info, NULL) < 0)
 			continue;
-		state = settled_state((pid_t)atoi(e->d_name));
-		if (state == 'D' || state == 'R')
-			return true;
+		m->lock = has_write_lock(info);
+		if (is_walk(dirfd(d), e->d_name, info, path))
+			m->walk = strdup(path);
 	}
+}
+
+/* Until it executes its program, a vfork() child uses its parent's memory. */
+static bool is_vfork_child(pid_t pid, const pid_t *pids, int n)
+{
+	struct proc_stat st;
+
+	if (proc_stat(pid, &st) < 0 || st.state == 'Z')
+		return false;
+	for (int i = 0; i < n; i++)
+		if (pids[i] == st.parent)
+			return syscall(SYS_kcmp, pid, st.parent, KCMP_VM, 0, 0) == 0;
 	return false;
 }
 
-bool guest_check_vfork(struct guest *g)
+bool guest_check_moment(struct guest *g, struct guest_moment *ret)
 {
 	pid_t pids[PIDS_MAX];
 	int n = cgroup_pids(g->cgroup, pids, PIDS_MAX);
 
-	for (int i = 0; i < n && i < PIDS_MAX; i++)
-		if (waits_for_vfork(pids[i]))
-			return true;
-	return false;
-}
-
-/* "1: POSIX  ADVISORY  WRITE 359 00:13:11691 0 EOF"; those that wait have "->" behind the number.
- */
-static pid_t write_lock_holder(const char *line)
-{
-	char kind[16], mode[16];
-	int pid;
-
-	if (sscanf(line, "%*u: %15s %*s %15s %d", kind, mode, &pid) != 3 || pid <= 0)
-		return 0;
-	return !strcmp(mode, "WRITE") && (!strcmp(kind, "POSIX") || !strcmp(kind, "FLOCK")) ? pid
-											    : 0;
-}
-
-bool guest_check_lock(struct guest *g)
-{
-	_cleanup_free_ char *locks = NULL;
-	pid_t pids[PIDS_MAX];
-	char *save = NULL;
-	int n;
-
-	if (file_read_at(AT_FDCWD, "/proc/locks", LOCKS_MAX, &locks, NULL) < 0)
-		return false;
-	n = cgroup_pids(g->cgroup, pids, PIDS_MAX);
-	for (char *line = strtok_r(locks, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		pid_t holder = write_lock_holder(line);
-
-		for (int i = 0; holder && i < n && i < PIDS_MAX; i++)
-			if (pids[i] == holder)
-				return true;
-	}
-	return false;
+	*ret = (struct guest_moment){0};
+	n = n < PIDS_MAX ? n : PIDS_MAX;
+	for (int i = 0; i < n && !ret->vfork; i++)
+		ret->vfork = is_vfork_child(pids[i], pids, n);
+	for (int i = 0; i < n && !ret->vfork && !ret->walk && !ret->lock; i++)
+		look_at_files(pids[i], ret);
+	return !ret->vfork && !ret->walk && !ret->lock;
 }

@@ -92,24 +92,32 @@ static void wait_a_little(struct guest *g, double seconds, const char *text)
 	ev_timer_again(g->loop, &g->move.retry);
 }
 
-static void wait_for_walk(struct guest *g, const char *path)
+static void wait_for(struct guest *g, const struct guest_moment *m)
 {
 	struct err e;
 
-	err_set(&e, 0,
-		"it is reading the directory %s, whose device differs on another node; try again "
-		"in a moment",
-		path);
-	wait_a_little(g, WALK_SECONDS, e.text);
+	if (m->vfork)
+		err_set(&e, 0,
+			"one of its processes waits for a child that has not executed its "
+			"program yet (vfork); try again in a moment");
+	else if (m->lock)
+		err_set(&e, 0, "it holds a file locked for writing; try again when it does not");
+	else
+		err_set(&e, 0,
+			"it is reading the directory %s, whose device differs on another "
+			"node; try again in a moment",
+			m->walk);
+	wait_a_little(g, m->walk ? WALK_SECONDS : SHORT_SECONDS, e.text);
 }
 
 static void prepare(struct guest *g)
 {
-	_cleanup_free_ char *walk = guest_check_walk(g);
+	struct guest_moment m;
 	struct err e = {0};
 
-	if (walk) {
-		wait_for_walk(g, walk);
+	if (!guest_check_moment(g, &m) && m.walk) {
+		wait_for(g, &m);
+		free(m.walk);
 		return;
 	}
 	if (!can_move(g))
@@ -197,25 +205,17 @@ static int dump(struct guest *g, struct err *e)
 	return guest_move_refused(r) ? err_sys(e, r, "cannot start the dump") : 0;
 }
 
-/* Lets the job run on for a moment: now is not a good one. */
+/* Lets the job run on for a little: now is no good moment. */
 static bool bad_moment(struct guest *g)
 {
-	bool vfork = guest_check_vfork(g), lock = !vfork && guest_check_lock(g);
-	_cleanup_free_ char *walk = vfork || lock ? NULL : guest_check_walk(g);
+	struct guest_moment m;
 
-	if (!vfork && !lock && !walk)
+	if (guest_check_moment(g, &m))
 		return false;
 	resume(g);
 	g->state = MOSIX__GUEST_STATE__GUEST_DUMPING;
-	if (walk)
-		wait_for_walk(g, walk);
-	else if (lock)
-		wait_a_little(g, SHORT_SECONDS,
-			      "it holds a file locked for writing; try again when it does not");
-	else
-		wait_a_little(g, SHORT_SECONDS,
-			      "one of its processes waits for a child that has not executed its "
-			      "program yet (vfork); try again in a moment");
+	wait_for(g, &m);
+	free(m.walk);
 	return true;
 }
 
