@@ -37,7 +37,7 @@ def try_flock(path, kind=fcntl.LOCK_EX):
 
 def until(want, fn, *args):
     """The release of a file reaches the server a moment after close() has returned."""
-    for _ in range(1000):
+    for _ in range(200):
         got = fn(*args)
         if got == want:
             return
