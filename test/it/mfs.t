@@ -13,8 +13,9 @@ if [ -z "${MFS_IN_ROOT:-}" ]; then
 		cat "$test_tmp/build"
 		exit 1
 	}
-	lab root env MFS_IN_ROOT=1 /src/test/it/mfs.t
-	exit
+	trap - EXIT
+	rm -rf "$test_tmp"
+	exec "$lab_command" root env MFS_IN_ROOT=1 /src/test/it/mfs.t
 fi
 
 bin=${MFS_BIN:-/build/mfsfuse}
@@ -437,6 +438,30 @@ dead_server() {
 	stop C
 }
 
+# Jobs have mounts on top of directories of their home. The kernel takes them down when it hears
+# that such a directory is gone.
+mounts_on_top() {
+	local top=$test_tmp/C/1/srv/top/mount
+	fresh top
+	mkdir "$home/$d/mount"
+	start_client C --timeout 6
+	mount -t tmpfs tmpfs "$top"
+	echo there >"$top/file"
+	ls -l "$test_tmp/C/1/srv/top" >/dev/null
+	server_signal STOP
+	fails cat "$test_tmp/C/1/etc/passwd"
+	assert_eq "$(cat "$top/file")" there "while the server is away"
+	server_signal CONT
+	wait_for 10 cat "$test_tmp/C/1/etc/passwd"
+	assert_eq "$(cat "$top/file")" there "when it is back"
+	kill_server
+	start_server
+	wait_for 10 cat "$test_tmp/C/1/etc/passwd"
+	assert_eq "$(cat "$top/file")" there "after its restart"
+	umount "$top"
+	stop C
+}
+
 # In the kernel, for an answer of the file system.
 waits() { grep -q request_wait_answer "/proc/$1/stack"; }
 
@@ -547,6 +572,8 @@ run_all() { # FILE-SYSTEM
 	step "$on an answer is lost with the connection" lost_answers error
 	step "$on an answer is lost with the server" lost_answers kill
 	step "$on a dead server makes errors in time" dead_server
+	step "$on mounts on top of directories stay when the server is away" mounts_on_top
+	go_on # if one of them has failed
 	step "$on waiting processes can be killed" killed_while_waiting
 	go_on # if one of them has failed
 	step "$on a hostile peer" hostile_peer
