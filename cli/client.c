@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/msg.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const char *client_path(void)
@@ -101,4 +102,14 @@ int client_ask(struct chan *c, const Mosix__Request *q,
 		*ret = steal_ptr(m);
 		return 0;
 	}
+}
+
+const char *client_node_name(const Mosix__Reply *nodes, uint32_t node, char *buf, size_t size)
+{
+	for (size_t i = 0; nodes && i < nodes->n_nodes; i++)
+		if (nodes->nodes[i]->node == node && nodes->nodes[i]->name &&
+		    *nodes->nodes[i]->name)
+			return nodes->nodes[i]->name;
+	snprintf(buf, size, "%u", node);
+	return buf;
 }

@@ -25,4 +25,7 @@ int client_ask(struct chan *c, const Mosix__Request *q,
 	       void (*progress)(const Mosix__Reply *r, void *data), void *data, Mosix__Reply **ret,
 	       struct err *e);
 
+/* The name of a node by an answer to OP_NODES (or NULL), else its number in @buf. */
+const char *client_node_name(const Mosix__Reply *nodes, uint32_t node, char *buf, size_t size);
+
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mosixctl: the table of subcommands and the command line. */
 #include "cli/ctl.h"
+#include "cli/human.h"
 #include "cli/version.h"
+#include "common/cleanup.h"
 #include <locale.h>
 #include <stdarg.h>
 #include <string.h>
@@ -76,7 +78,9 @@ int ctl_usage(const char *fmt, ...)
 
 int ctl_fail(int status, const struct err *e)
 {
-	fprintf(stderr, "mosixctl: %s\n", e->text);
+	_cleanup_free_ char *text = human_safe(e->text);
+
+	fprintf(stderr, "mosixctl: %s\n", text ? text : "");
 	return status;
 }
 

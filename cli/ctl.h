@@ -42,8 +42,6 @@ int ctl_ask_op(struct ctl *ctl, Mosix__RequestOp op, Mosix__Reply **ret);
 /* Reads "PID" or "HOME.SEQ" into @q; 0 or CTL_USAGE. */
 int ctl_target(const char *text, Mosix__Request *q);
 
-/* The name of a node among @nodes, else its number in @buf. */
-const char *ctl_node_name(const Mosix__Reply *nodes, uint32_t node, char *buf, size_t size);
 const Mosix__JobRow *ctl_find_job(const Mosix__Reply *ps, const Mosix__Request *q);
 
 /* Characters in a line of the terminal; 0 when standard output is none. */

@@ -88,7 +88,7 @@ static int moved_json(const struct moved *m)
 static void print_node(const struct move_context *x, uint32_t node)
 {
 	char buf[16];
-	_cleanup_free_ char *name = human_safe(ctl_node_name(x->nodes, node, buf, sizeof(buf)));
+	_cleanup_free_ char *name = human_safe(client_node_name(x->nodes, node, buf, sizeof(buf)));
 
 	fputs(node && name ? name : "?", stdout);
 }

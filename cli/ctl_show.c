@@ -278,7 +278,7 @@ static void add_job(struct table *t, const Mosix__JobRow *row, const Mosix__Repl
 	else
 		table_add(t, "-");
 	table_add(t, "%s", user_name(row->uid, user, sizeof(user)));
-	table_add(t, "%s", ctl_node_name(nodes, row->node, node, sizeof(node)));
+	table_add(t, "%s", client_node_name(nodes, row->node, node, sizeof(node)));
 	table_add(t, "%s%s", text_of(row->state), row->lock ? " (locked)" : "");
 	table_add(t, "%s", human_usec(row->cpu_usec).s);
 	table_add(t, "%s", human_bytes(row->rss).s);

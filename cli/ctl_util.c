@@ -69,16 +69,6 @@ int ctl_target(const char *text, Mosix__Request *q)
 	return 0;
 }
 
-const char *ctl_node_name(const Mosix__Reply *nodes, uint32_t node, char *buf, size_t size)
-{
-	for (size_t i = 0; nodes && i < nodes->n_nodes; i++)
-		if (nodes->nodes[i]->node == node && nodes->nodes[i]->name &&
-		    *nodes->nodes[i]->name)
-			return nodes->nodes[i]->name;
-	snprintf(buf, size, "%u", node);
-	return buf;
-}
-
 const Mosix__JobRow *ctl_find_job(const Mosix__Reply *ps, const Mosix__Request *q)
 {
 	for (size_t i = 0; ps && i < ps->n_jobs; i++) {

@@ -2,10 +2,12 @@
 /* The deputy's loop, its start and its end. */
 #include "cli/deputy.h"
 #include "cli/client.h"
+#include "cli/human.h"
 #include "cli/job_start.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/jobid.h"
+#include "common/msg.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -30,14 +32,17 @@ int64_t deputy_now(void)
 void deputy_say(struct deputy *d, const char *fmt, ...)
 {
 	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *safe = NULL;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	if (n >= 0)
-		dprintf(STDERR_FILENO, "mosix-run: %s%s", text, d->io.term.raw ? "\r\n" : "\n");
+	/* Parts of it may come from another node. */
+	safe = text ? human_safe(text) : NULL;
+	if (safe)
+		dprintf(STDERR_FILENO, "mosix-run: %s%s", safe, d->io.term.raw ? "\r\n" : "\n");
 }
 
 void deputy_init(struct deputy *d, const struct run_opts *opts)
@@ -58,6 +63,7 @@ void deputy_done(struct deputy *d)
 	d->ep = endpoint_free(d->ep);
 	d->sigfd = fd_close(d->sigfd);
 	free(steal_ptr(d->text));
+	msg_free(steal_ptr(d->names));
 }
 
 static int start_failed(const struct deputy *d, struct err *e)
@@ -88,6 +94,29 @@ static int wait_started(struct deputy *d, struct err *e)
 	return d->start_error ? start_failed(d, e) : 0;
 }
 
+/* Asked on a connection of its own, since the other one may carry anything by now. */
+static void *ask_names(void)
+{
+	_cleanup_(chan_freep) struct chan *c = NULL;
+	Mosix__Request q = MOSIX__REQUEST__INIT;
+	Mosix__Reply *names = NULL;
+
+	q.has_op = true;
+	q.op = MOSIX__REQUEST_OP__OP_NODES;
+	if (client_connect(&c, NULL) < 0 || client_ask(c, &q, NULL, NULL, &names, NULL) < 0)
+		return NULL;
+	return names;
+}
+
+static void say_start(struct deputy *d)
+{
+	char buf[16];
+
+	d->names = ask_names();
+	deputy_say(d, "job %s runs on %s", jobid_str(d->job).s,
+		   client_node_name(d->names, d->node, buf, sizeof(buf)));
+}
+
 int deputy_start(struct deputy *d, struct err *e)
 {
 	int r;
@@ -104,7 +133,10 @@ int deputy_start(struct deputy *d, struct err *e)
 		return RUN_EXIT_CANNOT_RUN;
 	if (r < 0)
 		return RUN_EXIT_FAILED;
-	return wait_started(d, e);
+	r = wait_started(d, e);
+	if (!r && d->opts->verbose)
+		say_start(d);
+	return r;
 }
 
 /* ------------------------------------------------------------------------------ the loop */

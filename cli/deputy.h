@@ -32,6 +32,7 @@ struct deputy {
 	uint32_t start_error; /* exit status; the job does not run */
 	char *text;           /* of JobStarted with an error, of JobEnded when lost */
 	uint32_t node;
+	void *names; /* with --verbose: the answer to OP_NODES */
 
 	struct endpoint *ep;
 	uint32_t gen; /* of the copy at the other end of the path */

@@ -77,8 +77,6 @@ static void on_started(struct deputy *d, Mosix__JobStarted *m)
 	d->node = m->node;
 	d->start_error = m->error;
 	take_text(d, &m->text);
-	if (d->opts->verbose && !m->error)
-		deputy_say(d, "job %s runs on node %u", jobid_str(d->job).s, d->node);
 }
 
 static void on_ended(struct deputy *d, Mosix__JobEnded *m)
@@ -94,8 +92,11 @@ static void on_ended(struct deputy *d, Mosix__JobEnded *m)
 
 static void on_moved(struct deputy *d, const Mosix__JobMoved *m)
 {
+	char buf[16];
+
 	if (d->opts->verbose && d->node != m->node)
-		deputy_say(d, "job %s moved to node %u", jobid_str(d->job).s, m->node);
+		deputy_say(d, "job %s moved to %s", jobid_str(d->job).s,
+			   client_node_name(d->names, m->node, buf, sizeof(buf)));
 	d->node = m->node;
 }
 

@@ -42,7 +42,7 @@ static int run(struct deputy *d)
 
 	status = deputy_start(d, &e);
 	if (status) {
-		fprintf(stderr, "mosix-run: %s\n", e.text);
+		deputy_say(d, "%s", e.text);
 		return status;
 	}
 	if (d->opts->detach) {

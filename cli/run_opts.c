@@ -9,8 +9,8 @@ const char *argp_program_version = "mosix-run " MOSIX_VERSION;
 
 static const struct argp_option options[] = {
 	{"node", 'n', "NODE", 0, "start the job on NODE (number, name or address)", 0},
-	{"home", 'h', NULL, 0, "start the job here and never move it by itself", 0},
-	{"lock", 'L', NULL, 0, "never move the job", 0},
+	{"home", 'h', NULL, 0, "run the job here and keep it here", 0},
+	{"lock", 'L', NULL, 0, "keep the job on the node where it starts", 0},
 	{"name", 'J', "NAME", 0, "name of the job, for mosixctl ps", 0},
 	{"detach", 'd', NULL, 0, "print the job's number and leave it alone", 0},
 	{"verbose", 'v', NULL, 0, "say on standard error where the job runs and moves", 0},
