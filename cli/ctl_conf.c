@@ -26,6 +26,7 @@ int ctl_keygen(struct ctl *ctl)
 struct check {
 	struct conf conf;
 	bool conf_there;
+	bool conf_good; /* understood, or not there and not asked for */
 	struct map map;
 	bool map_good;
 	bool key_good;
@@ -45,7 +46,8 @@ static void check_conf(struct check *k, const char *path, bool must_exist)
 	conf_init(&k->conf);
 	r = conf_load(&k->conf, path, next_problem(k));
 	k->conf_there = r >= 0;
-	if (r < 0 && (r != -ENOENT || must_exist))
+	k->conf_good = r >= 0 || (r == -ENOENT && !must_exist);
+	if (!k->conf_good)
 		k->problem_count++;
 }
 
@@ -102,17 +104,20 @@ static void print_map(const struct check *k)
 	}
 }
 
-static void check_print(const struct check *k, const char *path)
+static void print_conf(const struct check *k, const char *path)
 {
-	if (k->conf_there)
-		printf("%s: ok\n", path);
-	else if (!k->problem_count)
-		printf("%s: not there, the defaults apply\n", path);
+	printf(k->conf_there ? "%s: ok\n" : "%s: not there, the defaults apply\n", path);
 	if (k->conf.node)
 		printf("  node %u", k->conf.node);
 	else
 		printf("  node number by own address");
 	printf(", port %u, at most %u guests\n", k->conf.port, k->conf.guests_max);
+}
+
+static void check_print(const struct check *k, const char *path)
+{
+	if (k->conf_good)
+		print_conf(k, path);
 	if (k->map_good)
 		print_map(k);
 	if (k->key_good)
@@ -132,7 +137,7 @@ int ctl_config(struct ctl *ctl)
 		return ctl_usage("config can only 'check [FILE]'");
 	check_conf(&k, path, ctl->argc > 1);
 	/* Only of a file that was understood it is known where the others are. */
-	if (!k.problem_count) {
+	if (k.conf_good) {
 		check_map(&k);
 		check_key(&k);
 	}

@@ -77,7 +77,8 @@ static char **strings(size_t n, const ProtobufCBinaryData *in)
 	char **out = calloc(n + 1, sizeof(*out));
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = strndup((char *)in[i].data, in[i].len);
+		/* An empty one has no data at all. */
+		out[i] = strndup(in[i].len ? (char *)in[i].data : "", in[i].len);
 	return out;
 }
 
