@@ -66,6 +66,7 @@ void user_io_init(struct user_io *ret)
 		io.kind[fd] = init_one(&io, fd);
 	io.err_to_out = io.kind[1] == MOSIX__STDIO_KIND__STDIO_PIPE &&
 			io.kind[2] == MOSIX__STDIO_KIND__STDIO_PIPE && same_open_file(1, 2);
+	io.piped_out = io.kind[1] == MOSIX__STDIO_KIND__STDIO_PIPE && io.std[1].way != UFD_PLAIN;
 	*ret = io;
 }
 
@@ -81,10 +82,7 @@ void user_io_init_null(struct user_io *ret)
 
 bool user_io_owns_keys(const struct user_io *io)
 {
-	bool piped_out =
-		io->kind[1] == MOSIX__STDIO_KIND__STDIO_PIPE && io->std[1].way != UFD_PLAIN;
-
-	if (!term_exists(&io->term) || piped_out)
+	if (!term_exists(&io->term) || io->piped_out)
 		return false;
 	if (io->kind[0] == MOSIX__STDIO_KIND__STDIO_TTY)
 		return true;

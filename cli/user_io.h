@@ -15,6 +15,7 @@ struct user_io {
 	bool err_to_out;   /* 1 and 2 are one open file: both arrive in order on 1 */
 	struct ufd std[3]; /* those that are STDIO_PIPE */
 	bool in_ended;     /* nothing more is read from std[0] */
+	bool piped_out;    /* output leads to another program, even after its end */
 	struct term term;  /* the one that all STDIO_TTY are */
 };
 
