@@ -119,11 +119,13 @@ static int on_start(struct client *c, const struct chan_frame *f)
 static int on_signal(struct client *c, const struct chan_frame *f)
 {
 	_cleanup_(msg_freep) Mosix__GuestSignal *m = NULL;
+	struct err e;
 
 	m = msg_unpack(&mosix__guest_signal__descriptor, f->body, f->len);
-	if (!m || m->signal < 1 || m->signal > 64)
+	if (!m)
 		return -EPROTO;
-	job_signal(c->job, m->signal);
+	if (job_signal(c->job, m->signal, &e) < 0)
+		log_warn("A signal is lost: %s", e.text);
 	return 0;
 }
 

@@ -59,6 +59,7 @@ HANDLER(guests_on_link_up, Mosix__LinkUp)
 HANDLER(jobs_on_started, Mosix__GuestStarted)
 HANDLER(jobs_on_exited, Mosix__GuestExited)
 HANDLER(jobs_on_stats, Mosix__GuestStats)
+HANDLER(jobs_on_signalled, Mosix__GuestSignal)
 HANDLER(jobs_on_list, Mosix__GuestList)
 HANDLER(moves_on_prepare, Mosix__MovePrepare)
 HANDLER(moves_on_prepared, Mosix__MovePrepared)
@@ -80,6 +81,7 @@ static const struct {
 	{MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, call_guests_on_signal},
 	{MOSIX__MSG_TYPE__MSG_GUEST_KILL, call_guests_on_kill},
 	{MOSIX__MSG_TYPE__MSG_GUEST_STATS, call_jobs_on_stats},
+	{MOSIX__MSG_TYPE__MSG_GUEST_SIGNALLED, call_jobs_on_signalled},
 	{MOSIX__MSG_TYPE__MSG_GUEST_CHECK, call_guests_on_check},
 	{MOSIX__MSG_TYPE__MSG_GUEST_CHECKED, call_requests_on_checked},
 	{MOSIX__MSG_TYPE__MSG_GUEST_LIST, call_jobs_on_list},

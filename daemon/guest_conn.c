@@ -82,6 +82,16 @@ static int on_stats(struct guest *g, const struct chan_frame *f)
 	return forward_home(g, f);
 }
 
+static int on_signalled(struct guest *g, const struct chan_frame *f)
+{
+	_cleanup_(msg_freep) Mosix__GuestSignal *m = NULL;
+
+	m = msg_unpack(&mosix__guest_signal__descriptor, f->body, f->len);
+	if (!m || !is_of(g, m->job, m->gen))
+		return -EPROTO;
+	return forward_home(g, f);
+}
+
 static int on_checked(struct guest *g, const struct chan_frame *f)
 {
 	_cleanup_(msg_freep) Mosix__GuestChecked *m = NULL;
@@ -110,18 +120,6 @@ static int on_link(struct guest *g, const struct chan_frame *f)
 /* A guest that came back hears again what it may have missed. */
 static void resume_guest(struct guest *g)
 {
-	Mosix__GuestSignal m = MOSIX__GUEST_SIGNAL__INIT;
-
-	m.has_job = m.has_gen = m.has_signal = true;
-	m.job = g->key.job;
-	m.gen = (uint32_t)g->key.gen;
-	for (uint32_t i = 1; i <= 64; i++) {
-		if (!(g->signals & 1ull << (i - 1)))
-			continue;
-		m.signal = i;
-		guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, &m.base);
-	}
-	g->signals = 0;
 	if (g->killed)
 		guest_kill(g);
 	move_guest_back(g);
@@ -178,6 +176,8 @@ static int guest_on_frame(struct conn *c, struct chan_frame *f)
 		return on_exited(g, f);
 	case MOSIX__MSG_TYPE__MSG_GUEST_STATS:
 		return on_stats(g, f);
+	case MOSIX__MSG_TYPE__MSG_GUEST_SIGNALLED:
+		return on_signalled(g, f);
 	case MOSIX__MSG_TYPE__MSG_GUEST_CHECKED:
 		return on_checked(g, f);
 	case MOSIX__MSG_TYPE__MSG_LINK:

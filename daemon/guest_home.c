@@ -99,8 +99,8 @@ int guests_on_signal(struct mosixd *d, uint32_t from, Mosix__GuestSignal *m)
 		return -EPROTO;
 	if (!g)
 		return 0;
-	if (guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, &m->base) < 0)
-		g->signals |= 1ull << (m->signal - 1);
+	/* Its home sends again what a guest that is away does not take. */
+	(void)guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, &m->base);
 	return 0;
 }
 

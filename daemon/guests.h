@@ -42,7 +42,6 @@ struct guest {
 	uint64_t move; /* that it takes part in; 0 = none */
 	uint8_t token[PREAMBLE_TOKEN];
 	bool has_token;             /* waits for an image connection with it */
-	uint64_t signals;           /* bit n-1: signal n to be sent when it is back */
 	Mosix__GuestExited *exited; /* in GUEST_ENDED */
 	uint32_t uid;
 	char name[64];

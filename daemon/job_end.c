@@ -108,6 +108,8 @@ int jobs_on_stats(struct mosixd *d, uint32_t from, Mosix__GuestStats *m)
 	j->cpu_usec = m->cpu_usec;
 	j->rss = m->rss;
 	j->stopped = m->stopped;
+	job_send_signals(j);
+	job_follow_deputy(j);
 	return 0;
 }
 
@@ -133,26 +135,8 @@ void job_kill(struct job *j, const char *why)
 		job_send_kill(j);
 }
 
-void job_signal(struct job *j, uint32_t signal)
-{
-	Mosix__GuestSignal m = MOSIX__GUEST_SIGNAL__INIT;
-
-	if (j->state != MOSIX__JOB_STATE__JOB_RUNNING)
-		return;
-	m.has_job = m.has_gen = m.has_signal = true;
-	m.job = j->id;
-	m.gen = j->copy.gen;
-	m.signal = signal;
-	/* One that reached a tree after its dump would be lost with it. */
-	if (j->moving ||
-	    node_send(j->d, j->copy.node, MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, &m.base) < 0)
-		j->signals |= 1ull << (signal - 1);
-}
-
 void job_settled(struct job *j)
 {
-	uint64_t signals = j->signals;
-
 	if (j->state == MOSIX__JOB_STATE__JOB_ENDED) {
 		job_remove_if_over(j);
 		return;
@@ -161,9 +145,6 @@ void job_settled(struct job *j)
 		job_send_kill(j);
 		return;
 	}
-	j->signals = 0;
-	for (uint32_t i = 1; i <= 64; i++)
-		if (signals & 1ull << (i - 1))
-			job_signal(j, i);
+	job_send_signals(j);
 	job_link_update(j);
 }

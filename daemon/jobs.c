@@ -152,6 +152,10 @@ static void fill_record(Mosix__JobRecord *m, const struct job *j)
 	m->xfeatures = j->cpu.xfeatures;
 	m->n_cpu_flags = j->cpu.flag_count;
 	m->cpu_flags = j->cpu.flags;
+	m->has_signal_seq = m->has_signals = true;
+	m->signal_seq = j->signal_seq;
+	m->signals.data = (uint8_t *)j->signals;
+	m->signals.len = j->signal_count;
 	fill_move(m, j);
 }
 
@@ -199,6 +203,12 @@ static void take_fields(struct job *j, const Mosix__JobRecord *m)
 	j->start_node = m->start_node;
 	j->moves = m->moves;
 	j->cpu_before = m->cpu_usec;
+	if (m->signals.len > JOB_SIGNALS_MAX || m->signals.len > m->signal_seq)
+		return;
+	j->signal_seq = m->signal_seq;
+	j->signal_count = (unsigned int)m->signals.len;
+	if (j->signal_count)
+		memcpy(j->signals, m->signals.data, j->signal_count);
 }
 
 static void take_record(void *arg, void *message)

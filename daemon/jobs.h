@@ -23,6 +23,9 @@ struct mosixd;
 struct node;
 struct wanted;
 
+/* Signals that may wait at home for a job. */
+#define JOB_SIGNALS_MAX 64u
+
 struct job {
 	struct mosixd *d;
 	uint64_t id;
@@ -39,7 +42,9 @@ struct job {
 	bool deputy_done;      /* nobody waits for its end (any more) */
 	uint64_t start_epoch;  /* of the node's link, when GuestStart was sent */
 	struct ev_timer start_timer;
-	uint64_t signals; /* bit n-1: signal n waits for the end of a move */
+	uint64_t signal_seq;       /* of the last one that was given a number */
+	unsigned int signal_count; /* of those that the copy has not said to have taken */
+	uint8_t signals[JOB_SIGNALS_MAX];
 
 	struct move *move;         /* that we arbitrate now */
 	bool moving;               /* and it is not yet known where the job goes on */
@@ -80,7 +85,8 @@ int jobs_next_move(struct mosixd *d, uint64_t *ret);
 void job_start(struct client *c, Mosix__JobStart *m);
 /* The job must end: its deputy is dead, or somebody said so. */
 void job_kill(struct job *j, const char *why);
-void job_signal(struct job *j, uint32_t signal);
+/* It will arrive, once, if the job lives. 0 or negative with a sentence. */
+int job_signal(struct job *j, uint32_t signal, struct err *e);
 /* It is known (again) where it runs: what had to wait is done. @j may be gone afterwards. */
 void job_settled(struct job *j);
 /* It has ended; @m may be of another copy or NULL, then @text says why it is lost. */
@@ -101,6 +107,7 @@ int jobs_on_link(struct mosixd *d, uint32_t from, const uint8_t *body, size_t le
 /* From the node where the copy is. Negative = not valid. */
 int jobs_on_started(struct mosixd *d, uint32_t from, Mosix__GuestStarted *m);
 int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m);
+int jobs_on_signalled(struct mosixd *d, uint32_t from, Mosix__GuestSignal *m);
 int jobs_on_stats(struct mosixd *d, uint32_t from, Mosix__GuestStats *m);
 int jobs_on_list(struct mosixd *d, uint32_t from, Mosix__GuestList *m);
 int jobs_on_link_down(struct mosixd *d, uint32_t from, Mosix__GuestRef *m);

@@ -31,4 +31,10 @@ void job_start_failed(struct job *j, uint32_t status, const char *text);
 void job_send_kill(struct job *j);
 void job_tell_ended(struct job *j);
 
+/* job_signal.c */
+/* Those that the copy has not taken, again. */
+void job_send_signals(struct job *j);
+/* Stops the job if its deputy is stopped. */
+void job_follow_deputy(struct job *j);
+
 #endif

@@ -209,16 +209,13 @@ static void do_migrate(struct job *j, const struct requester *who, const Mosix__
 
 static void do_kill(struct job *j, const struct requester *who, const Mosix__Request *m)
 {
-	if (m->signal < 1 || m->signal > 64) {
-		request_fail(j->d, who, EINVAL, "There is no signal %u", m->signal);
-		return;
-	}
-	if (j->state != MOSIX__JOB_STATE__JOB_RUNNING) {
-		request_fail(j->d, who, EAGAIN, "Job %s does not run now", jobid_str(j->id).s);
-		return;
-	}
-	job_signal(j, m->signal);
-	answer_done(j->d, who, NULL);
+	struct err e;
+	int r = job_signal(j, m->signal, &e);
+
+	if (r < 0)
+		request_fail(j->d, who, -r, "%s", e.text);
+	else
+		answer_done(j->d, who, NULL);
 }
 
 static void do_explain(struct job *j, const struct requester *who)

@@ -89,8 +89,8 @@ struct guest {
 	struct guest_chan direct;
 	bool path; /* LINK_UP was said */
 	bool write_waits[LINK_STREAMS];
-	bool frozen;      /* nothing is put into or taken from the job */
-	uint64_t signals; /* that came meanwhile, bit n - 1 */
+	bool frozen;         /* nothing is put into or taken from the job */
+	uint64_t signal_seq; /* of the last signal from home that was taken */
 	ev_io pipe_io[3], tty_io;
 
 	struct guest_move move;
@@ -122,8 +122,9 @@ int guest_job_watch(struct guest *g, struct err *e);
 void guest_job_unwatch(struct guest *g);
 /* Looks at the state file now. */
 void guest_job_look(struct guest *g);
-void guest_signal(struct guest *g, int sig, bool group);
-void guest_signals_flush(struct guest *g);
+/* False: it cannot be taken now. */
+bool guest_signal(struct guest *g, int sig, bool group);
+void guest_signal_from_home(struct guest *g, const Mosix__GuestSignal *m);
 void guest_job_settle(struct guest *g);
 /* Whatever is left of the copy dies; then its group is removed. False if something does not die. */
 bool guest_kill_all(struct guest *g);

@@ -116,9 +116,7 @@ static void on_start(struct guest *g, void *m)
 
 static void on_signal(struct guest *g, void *m)
 {
-	const Mosix__GuestSignal *s = m;
-
-	guest_signal(g, (int)s->signal, false);
+	guest_signal_from_home(g, m);
 }
 
 static void on_kill(struct guest *g, void *m)

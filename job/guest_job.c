@@ -253,31 +253,41 @@ void guest_job_unwatch(struct guest *g)
 
 /* ------------------------------------------------------------------------------- signals */
 
-static void queue_signal(struct guest *g, int sig, bool group)
+bool guest_signal(struct guest *g, int sig, bool group)
 {
 	union sigval v = {.sival_int = sig | (group ? INIT_TO_GROUP : 0)};
 
-	if (sigqueue(g->init, INIT_SIGNAL, v) < 0)
-		log_warn("Job %s: cannot pass signal %d on: %s", jobid_str(g->job).s, sig,
-			 strerror(errno));
-}
-
-void guest_signal(struct guest *g, int sig, bool group)
-{
-	if (sig < 1 || sig > 64)
-		return;
+	/* It would be none of the state that a move takes along. */
 	if (g->frozen || g->state == MOSIX__GUEST_STATE__GUEST_STARTING)
-		g->signals |= 1ull << (sig - 1);
-	else if (g->init)
-		queue_signal(g, sig, group);
+		return false;
+	if (sig < 1 || sig > 64 || !g->init)
+		return true;
+	if (sigqueue(g->init, INIT_SIGNAL, v) >= 0)
+		return true;
+	log_warn("Job %s: cannot pass signal %d on: %s", jobid_str(g->job).s, sig, strerror(errno));
+	return false;
 }
 
-void guest_signals_flush(struct guest *g)
+static void tell_taken(struct guest *g)
 {
-	for (int sig = 1; sig <= 64; sig++)
-		if (g->signals >> (sig - 1) & 1 && g->init)
-			queue_signal(g, sig, false);
-	g->signals = 0;
+	Mosix__GuestSignal m = MOSIX__GUEST_SIGNAL__INIT;
+
+	m.has_job = m.has_gen = m.has_seq = true;
+	m.job = g->job;
+	m.gen = g->gen;
+	m.seq = g->signal_seq;
+	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_SIGNALLED, &m.base);
+}
+
+/* Home sends all that were not taken again and again, in their order. */
+void guest_signal_from_home(struct guest *g, const Mosix__GuestSignal *m)
+{
+	if (!m->seq)
+		(void)guest_signal(g, (int)m->signal, m->group);
+	else if (m->seq == g->signal_seq + 1 && guest_signal(g, (int)m->signal, m->group))
+		g->signal_seq++;
+	if (m->seq && m->seq <= g->signal_seq && !g->frozen)
+		tell_taken(g);
 }
 
 /* ------------------------------------------------------------------------------- the end */
@@ -306,8 +316,6 @@ void guest_job_settle(struct guest *g)
 {
 	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || g->frozen)
 		return;
-	if (g->signals)
-		guest_signals_flush(g);
 	if (g->init)
 		return;
 	if (!g->drained) {

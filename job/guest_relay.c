@@ -192,10 +192,10 @@ static void obey(struct guest *g)
 
 	while (endpoint_control_next(g->ep, &f)) {
 		if (f.kind == LINK_SIGNAL)
-			guest_signal(g, f.arg & (uint16_t)~LINK_SIGNAL_GROUP,
-				     f.arg & LINK_SIGNAL_GROUP);
+			(void)guest_signal(g, f.arg & (uint16_t)~LINK_SIGNAL_GROUP,
+					   f.arg & LINK_SIGNAL_GROUP);
 		else if (f.kind == LINK_CONT)
-			guest_signal(g, SIGCONT, true);
+			(void)guest_signal(g, SIGCONT, true);
 		else if (f.kind == LINK_WINSIZE && g->stdio.master >= 0)
 			(void)ioctl(g->stdio.master, TIOCSWINSZ, f.data);
 		else if (f.kind == LINK_TERMIOS && g->stdio.slave >= 0)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define STATE_MAGIC 0x4a58534d /* "MSXJ" */
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
 
 int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len)
 {
@@ -25,6 +25,7 @@ int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len)
 	pack_u32(&p, STATE_VERSION);
 	pack_u64(&p, g->job);
 	pack_u32(&p, g->state_serial);
+	pack_u64(&p, g->signal_seq);
 	pack_u8(&p, g->stopped);
 	pack_u64(&p, g->max_rss);
 	pack_blob(&p, link, len);
@@ -47,13 +48,14 @@ int guest_state_unpack(struct guest *g, const uint8_t *data, size_t len, struct 
 	_cleanup_(endpoint_freep) struct endpoint *ep = NULL;
 	struct unpacker u = {.data = data, .len = len};
 	uint32_t magic = unpack_u32(&u), version = unpack_u32(&u), serial;
-	uint64_t job = unpack_u64(&u), max_rss;
+	uint64_t job = unpack_u64(&u), signal_seq, max_rss;
 	const uint8_t *link;
 	size_t link_len;
 	bool stopped;
 	int r;
 
 	serial = unpack_u32(&u);
+	signal_seq = unpack_u64(&u);
 	stopped = unpack_bool(&u);
 	max_rss = unpack_u64(&u);
 	link = unpack_blob(&u, ENGINE_STATE_MAX, &link_len);
@@ -70,6 +72,7 @@ int guest_state_unpack(struct guest *g, const uint8_t *data, size_t len, struct 
 	endpoint_free(g->ep);
 	g->ep = steal_ptr(ep);
 	g->state_serial = serial;
+	g->signal_seq = signal_seq;
 	g->stopped = stopped;
 	g->max_rss = max_rss;
 	return 0;

@@ -58,6 +58,7 @@ static const struct message_info table[] = {
 	ROW(GUEST_EXITED,     D(guest_exited),  SMALL,       0,          PEER | FROM_GUEST),
 	ROW(GUEST_EXITED_ACK, D(guest_ref),     SMALL,       0,          PEER | TO_GUEST),
 	ROW(GUEST_SIGNAL,     D(guest_signal),  SMALL,       0,          PEER | TO_GUEST),
+	ROW(GUEST_SIGNALLED,  D(guest_signal),  SMALL,       0,          PEER | FROM_GUEST),
 	ROW(GUEST_KILL,       D(guest_ref),     SMALL,       0,          PEER | TO_GUEST),
 	ROW(GUEST_STATS,      D(guest_stats),   SMALL,       0,          PEER | FROM_GUEST),
 	ROW(GUEST_CHECK,      D(guest_check),   SMALL,       0,          PEER | TO_GUEST),

@@ -219,7 +219,8 @@ class Guest:
 
 TYPES = {
     pb.MSG_GUEST_STARTED: pb.GuestStarted, pb.MSG_GUEST_EXITED: pb.GuestExited,
-    pb.MSG_GUEST_STATS: pb.GuestStats, pb.MSG_GUEST_CHECKED: pb.GuestChecked,
+    pb.MSG_GUEST_STATS: pb.GuestStats, pb.MSG_GUEST_SIGNALLED: pb.GuestSignal,
+    pb.MSG_GUEST_CHECKED: pb.GuestChecked,
     pb.MSG_GUEST_HELLO: pb.GuestHello, pb.MSG_MOVE_PREPARED: pb.MovePrepared,
     pb.MSG_MOVE_DUMPED: pb.MoveRef, pb.MSG_MOVE_READY: pb.MoveRef,
     pb.MSG_MOVE_FAILED: pb.MoveFailed, pb.MSG_MOVE_FINISHED: pb.MoveRef,

@@ -95,6 +95,49 @@ print(n[0])
 
 
 @test
+def signals_from_home(w):
+    """numbered signals from home: none taken while frozen, none twice"""
+    g = w.start(["python3", "-uc", """
+import signal, sys
+number = signal.SIGRTMIN + 1
+signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+print('ready')
+sys.stdin.readline()
+n = 0
+while signal.sigtimedwait([number], 0.2):
+    n += 1
+print(n)
+"""])
+
+    def send(g, seq):
+        g.send(pb.MSG_GUEST_SIGNAL, pb.GuestSignal(job=g.job, gen=g.gen, seq=seq,
+                                                   signal=signal.SIGRTMIN + 1))
+
+    def taken(g):
+        return max([m.seq for m in g.got(pb.MSG_GUEST_SIGNALLED)], default=0)
+
+    w.wait("ready", lambda: g.deputy.output[OUT] == b"ready\n")
+    send(g, 1)
+    send(g, 3)
+    w.wait("the first one is taken", lambda: taken(g) == 1)
+    sent = 1
+    for commit in (True, False):
+        n = w.prepare(g)
+        w.begin(g, n)
+        for x in (g, n):
+            send(x, sent + 1)
+        g = w.decide(g, n, commit)
+        assert taken(g) <= sent, "taken while it was frozen"
+        for seq in (sent, sent + 1, sent + 1):
+            send(g, seq)
+        sent += 1
+        w.wait("the next one is taken", lambda: taken(g) == sent)
+    g.deputy.write(b"x\n")
+    w.finish(g)
+    assert g.deputy.output[OUT] == b"ready\n3\n", g.deputy.output
+
+
+@test
 def stopped(w):
     """a stopped job stays stopped"""
     g = w.start(sh("echo a; while :; do sleep 0.05; done"))
