@@ -45,8 +45,10 @@ struct deputy {
 	int64_t keys_at;    /* look again then whether the keyboard is ours */
 
 	int sigfd;
-	int64_t stop_by;    /* stop then, even if the job did not say that it stopped; 0 = no */
-	int64_t stale_stop; /* until then a STOPPED belongs to a stop that is over */
+	int64_t stop_by;       /* stop then, even if the job did not say that it stopped; 0 = no */
+	int64_t stale_stop;    /* until then a STOPPED belongs to a stop that is over */
+	int64_t stale_sigstop; /* the same, if it is by SIGSTOP */
+	bool stopped_self;     /* the SIGCONT that comes is the end of a stop of our own */
 
 	/* The program has ended by this status, its output may still be on its way. */
 	bool main_ended;

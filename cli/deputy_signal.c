@@ -96,7 +96,8 @@ void deputy_signal_stop_now(struct deputy *d, int sig, bool group)
 	group = group && term_exists(&d->io.term) && term_foreground(&d->io.term);
 	stop_self(sig, group);
 	/* The kernel does not stop a group that no shell looks after: the job shall not be then. */
-	if (!is_pending(SIGCONT))
+	d->stopped_self = is_pending(SIGCONT);
+	if (!d->stopped_self)
 		continue_job(d);
 }
 
@@ -104,8 +105,8 @@ static void job_stopped(struct deputy *d, int sig)
 {
 	bool ours = d->stop_by != 0;
 
-	if (deputy_now() < d->stale_stop) {
-		d->stale_stop = 0;
+	if (deputy_now() < d->stale_stop || (sig == SIGSTOP && deputy_now() < d->stale_sigstop)) {
+		d->stale_stop = d->stale_sigstop = 0;
 		continue_job(d);
 		return;
 	}
@@ -163,13 +164,12 @@ static bool send_as_key(struct deputy *d, int sig)
 	return endpoint_put(d->ep, LINK_TTY_IN, &m.c_cc[which], 1) >= 0;
 }
 
+/* Without a path it waits for the next one; home has no better way to the job either. */
 static void pass_on(struct deputy *d, int sig, bool group)
 {
 	unsigned int arg = (unsigned int)sig | (group ? LINK_SIGNAL_GROUP : 0);
 
 	d->fatal |= 1ull << (sig - 1);
-	if (!endpoint_synced(d->ep) && deputy_path_signal(d, sig))
-		return;
 	if (endpoint_control_put(d->ep, LINK_SIGNAL, (uint16_t)arg, NULL, 0) < 0)
 		deputy_path_signal(d, sig);
 }
@@ -196,6 +196,10 @@ static void on_signal(struct deputy *d, const struct signalfd_siginfo *info)
 		/* Others of our group stopped and were continued before the job said anything. */
 		if (d->stop_by)
 			d->stale_stop = deputy_now() + STALE_STOP_MS;
+		/* We did not stop ourselves: by SIGSTOP then, with which home stopped the job. */
+		if (!d->stopped_self)
+			d->stale_sigstop = deputy_now() + STALE_STOP_MS;
+		d->stopped_self = false;
 		d->stop_by = 0;
 		continue_job(d);
 		return;

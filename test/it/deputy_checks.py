@@ -339,6 +339,37 @@ def tstp():
     equal(ended(p), -signal.SIGTERM, "status")
 
 
+@check("kill -STOP of mosix-run stops the job, kill -CONT continues both")
+def sigstop():
+    if "MOSIX_CONTROL" in os.environ:
+        return  # the daemon sees to it, and this one is none
+    with tempfile.TemporaryDirectory() as d:
+        count = os.path.join(d, "count")
+        p = start("bash", "-c", "while :; do echo >>%s; sleep 0.05; done" % count)
+
+        def size():
+            return os.path.getsize(count) if os.path.exists(count) else 0
+
+        def grows():
+            before = size()
+            end = time.monotonic() + 0.4
+            while time.monotonic() < end:
+                if size() > before:
+                    return True
+                time.sleep(0.02)
+            return False
+
+        for _ in range(3):
+            wait_for(grows, "the job runs")
+            p.send_signal(signal.SIGSTOP)
+            wait_for(lambda: state(p.pid) == "T" and not grows(), "the job has stopped")
+            p.send_signal(signal.SIGCONT)
+        wait_for(grows, "the job goes on")
+        equal(state(p.pid), "S", "state of mosix-run")
+        p.terminate()
+        equal(ended(p), -signal.SIGTERM, "status")
+
+
 @check("kill -9 of mosix-run ends the job")
 def kill_deputy():
     mark = unique()
