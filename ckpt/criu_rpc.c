@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ckpt/ctty.h"
+#include "ckpt/preload.h"
 #include "ckpt/spawn.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
@@ -30,13 +30,38 @@ struct criu {
 	bool paused;
 };
 
+struct environment {
+	char tty[PATH_MAX], cgroup[PATH_MAX], preload[PATH_MAX];
+	char *list[6];
+};
+
+static char *const *environment(struct environment *e, const struct criu_spawn *s)
+{
+	size_t n = 0;
+
+	/* No HOME: criu would read the user's configuration. */
+	e->list[n++] = (char *)ENV_PATH;
+	e->list[n++] = (char *)"LC_ALL=C";
+	if (s->cgroup) {
+		snprintf(e->preload, sizeof(e->preload), "LD_PRELOAD=%s/" PRELOAD_LIBRARY,
+			 spawn_dir());
+		snprintf(e->cgroup, sizeof(e->cgroup), "%s=%s", GUARD_ENV, s->cgroup);
+		e->list[n++] = e->preload;
+		e->list[n++] = e->cgroup;
+	}
+	if (s->cgroup && getenv(CTTY_ENV)) {
+		snprintf(e->tty, sizeof(e->tty), "%s=%s", CTTY_ENV, getenv(CTTY_ENV));
+		e->list[n++] = e->tty;
+	}
+	e->list[n] = NULL;
+	return e->list;
+}
+
 static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
 {
 	char arg[16];
 	char *argv[] = {(char *)"criu", (char *)"swrk", arg, NULL};
-	/* No HOME: criu would read the user's configuration. */
-	char *envp[] = {(char *)ENV_PATH, (char *)"LC_ALL=C", NULL, NULL, NULL};
-	char tty[PATH_MAX], preload[PATH_MAX];
+	struct environment env;
 	static const char *const paths[] = {"/usr/local/sbin/criu", "/usr/sbin/criu",
 					    "/usr/bin/criu", "/sbin/criu"};
 	sigset_t none;
@@ -59,15 +84,20 @@ static void child_exec(const struct criu_spawn *s, int sk, pid_t parent)
 	if (chdir("/") < 0)
 		_exit(127);
 	snprintf(arg, sizeof(arg), "%d", sk);
-	if (getenv(CTTY_ENV)) {
-		snprintf(tty, sizeof(tty), "%s=%s", CTTY_ENV, getenv(CTTY_ENV));
-		envp[2] = tty;
-		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s/" CTTY_LIBRARY, spawn_dir());
-		envp[3] = preload;
-	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		execve(paths[i], argv, envp);
+		execve(paths[i], argv, environment(&env, s));
 	_exit(127);
+}
+
+/* Where it is missing criu would start all the same. */
+static int check_preload(const struct criu_spawn *s, struct err *e)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" PRELOAD_LIBRARY, spawn_dir());
+	if (!s->cgroup || access(path, R_OK) == 0)
+		return 0;
+	return err_sys(e, -errno, "Cannot restore a job without %s", path);
 }
 
 int criu_spawn(struct criu **ret, const struct criu_spawn *s, struct err *e)
@@ -75,9 +105,12 @@ int criu_spawn(struct criu **ret, const struct criu_spawn *s, struct err *e)
 	_cleanup_fd_ int mine = -1, theirs = -1;
 	pid_t parent = getpid();
 	struct criu *c;
-	int sk[2];
+	int sk[2], r;
 	pid_t pid;
 
+	r = check_preload(s, e);
+	if (r < 0)
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;

@@ -5,7 +5,7 @@
  * criu sets that of the session leader after all others were forked: they would have lost
  * /dev/tty, and shells their job control.
  */
-#include "ckpt/ctty.h"
+#include "ckpt/preload.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

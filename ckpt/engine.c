@@ -19,8 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ckpt/leftover.h"
 #include "ckpt/spawn.h"
 #include "ckpt/worker.h"
+#include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/msg.h"
@@ -39,10 +41,13 @@ struct engine {
 	int criu;  /* pidfd, or -1 */
 	int timer; /* runs while criu is alone */
 	int ep;
-	struct chan *chan;   /* NULL once the worker has closed it */
-	Worker__Event *msg;  /* what the caller's event points into */
-	Worker__Event *last; /* the final event, kept until all have gone */
-	bool over;           /* the final event is delivered */
+	struct chan *chan;             /* NULL once the worker has closed it */
+	Worker__Event *msg;            /* what the caller's event points into */
+	Worker__Event *last;           /* the final event, kept until all have gone */
+	bool over;                     /* the final event is delivered */
+	struct engine_restore restore; /* destination: as it was asked for, and what it may leave */
+	char *ghosts;
+	size_t ghosts_len;
 };
 
 /* ------------------------------------------------------------------ start */
@@ -200,6 +205,7 @@ struct engine *engine_free(struct engine *en)
 		reap(en->criu);
 	msg_free(en->msg);
 	msg_free(en->last);
+	free(en->ghosts);
 	fd_close(en->pidfd);
 	fd_close(en->criu);
 	fd_close(en->timer);
@@ -300,10 +306,28 @@ static bool is_final(uint32_t kind)
 	return kind == ENGINE_RESTORED || kind == ENGINE_FINISHED || kind == ENGINE_FAILED;
 }
 
+/* What the worker knows that has to be known when it is gone. */
+static int take_knowledge(struct engine *en, const Worker__Event *m)
+{
+	if (!m->has_ghosts) {
+		fd_close(en->criu);
+		en->criu = chan_take_fd(en->chan);
+		return 0;
+	}
+	free(en->ghosts);
+	en->ghosts = malloc(m->ghosts.len + 1);
+	if (!en->ghosts)
+		return -ENOMEM;
+	memcpy(en->ghosts, m->ghosts.data, m->ghosts.len);
+	en->ghosts_len = m->ghosts.len;
+	return 0;
+}
+
 /* 1 = for the caller; 0 = kept or used here; -EPROTO. */
 static int take_frame(struct engine *en, const struct chan_frame *f, struct engine_event *ret)
 {
 	Worker__Event *m = NULL;
+	int r;
 
 	if (f->type == WORKER_EVENT)
 		m = msg_unpack(&worker__event__descriptor, f->body, f->len);
@@ -312,10 +336,9 @@ static int take_frame(struct engine *en, const struct chan_frame *f, struct engi
 		return -EPROTO;
 	}
 	if (m->kind == 0) {
-		fd_close(en->criu);
-		en->criu = chan_take_fd(en->chan);
+		r = take_knowledge(en, m);
 		msg_free(m);
-		return 0;
+		return r;
 	}
 	if (is_final(m->kind)) {
 		en->last = m;
@@ -343,6 +366,33 @@ static int next_frame(struct engine *en, struct engine_event *ret)
 	return r;
 }
 
+static void remove_ghosts(const struct engine *en)
+{
+	struct leftover_mount m[ENGINE_MOUNTS_MAX + 1] = {{"/", en->restore.root}};
+	size_t n = en->restore.mount_count;
+
+	for (size_t i = 0; i < n; i++) {
+		m[i + 1].mountpoint = en->restore.mounts[i].mountpoint;
+		m[i + 1].source = en->restore.mounts[i].source;
+	}
+	leftover_remove(en->ghosts, en->ghosts_len, m, n + 1);
+}
+
+/* What the worker would have done. */
+static void clean(struct engine *en)
+{
+	if (!en->restore.cgroup)
+		return;
+	cgroup_kill(en->restore.cgroup, WORKER_FREEZE_MS);
+	if (en->ghosts_len)
+		remove_ghosts(en);
+}
+
+void engine_tidy(pid_t init, const char *cgroup)
+{
+	leftover_remove_links(init, cgroup);
+}
+
 int engine_next(struct engine *en, struct engine_event *ret)
 {
 	int r;
@@ -360,10 +410,12 @@ int engine_next(struct engine *en, struct engine_event *ret)
 		return 0;
 	en->over = true;
 	memset(ret, 0, sizeof(*ret));
-	if (en->last)
+	if (en->last) {
 		fill(ret, en->last);
-	else
-		ret->kind = ENGINE_DIED;
+		return 1;
+	}
+	ret->kind = ENGINE_DIED;
+	clean(en);
 	return 1;
 }
 
@@ -462,6 +514,7 @@ int engine_restore(struct engine *en, const struct engine_restore *r)
 
 	if (r->mount_count > ENGINE_MOUNTS_MAX || r->inherit_count > ENGINE_INHERIT_MAX)
 		return -E2BIG;
+	en->restore = *r;
 	for (size_t i = 0; err == 0 && i < r->inherit_count; i++)
 		err = send_inherit(en, &r->inherit[i]);
 	if (err < 0)

@@ -2,7 +2,8 @@
 /*
  * The migration engine as the guest process sees it: a worker process (mosix-ckpt) that is driven
  * with commands and answers with events. Nothing here blocks except engine_spawn(); engine_free()
- * may wait a moment for a criu that has to be ended in order.
+ * may wait a moment for a criu that has to be ended in order, and engine_next() for the end of what
+ * a worker that was killed has restored.
  *
  * Phases: prepare (spawn; criu waits idle), pre-copy (none in this engine yet), freeze (the guest
  * freezes the cgroup and drains stdio), hand-over (engine_dump / engine_recv + engine_restore),
@@ -43,7 +44,8 @@ enum engine_event_kind {
 	ENGINE_FAILED,    /* text says why; `refused`: before anything was disturbed. After it the
 			     worker has exited; at the source the tree is intact and frozen */
 	ENGINE_DIED, /* the worker vanished, and its criu with it; the caller looks at its state
-			and acts: the cgroup may be frozen or not */
+			and acts. Source: the cgroup may be frozen or not; see engine_tidy().
+			Destination: nothing is left in the cgroup */
 };
 
 struct engine_event {
@@ -87,6 +89,7 @@ struct engine_dump {
 };
 
 struct engine_restore {
+	/* All of it must stay until engine_free(). */
 	const char *root;   /* where the job's "/" is bound */
 	const char *cgroup; /* v2 path of the new copy: existing, empty, thawed */
 	const struct engine_mount *mounts;
@@ -112,6 +115,9 @@ int engine_next(struct engine *en, struct engine_event *ret);
 /* Source. The cgroup must be frozen before engine_dump(). engine_decide(true) kills the tree. */
 int engine_dump(struct engine *en, const struct engine_dump *d);
 int engine_decide(struct engine *en, bool commit);
+/* Source, after ENGINE_DIED, when it is certain that the job stays, and before it is thawed:
+ * removes the links in the job's directories that the dump made and a restore would need. */
+void engine_tidy(pid_t init, const char *cgroup);
 /* Destination. @bulk is taken: an accepted connection behind its preamble; TLS server. When the
  * restore fails the worker has killed what was in the cgroup. */
 int engine_recv(struct engine *en, int bulk, const uint8_t key[ENGINE_KEY_SIZE]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the names in files.img and remap-fpath.img. */
+/* Removes names by list, and finds links by what they are links to. */
 #include "ckpt/leftover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,23 +10,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ckpt/image.h"
-#include "ckpt/images.h"
-#include "ckpt/images.pb-c.h"
+#include "ckpt/tasks.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
-#include "common/msg.h"
 
-#define IMAGE_MAX (64u << 20)
+#define LINK_PREFIX "link_remap."
+#define DELETED " (deleted)"
 
-struct img {
-	uint8_t *data;
-	size_t len;
-};
+/* ------------------------------------------------------------------ by name */
 
 static bool below(const char *path, const char *mountpoint, size_t *ret_len)
 {
@@ -82,77 +80,93 @@ static void remove_path(const char *path, const struct leftover_mount *mounts, s
 		unlinkat(dir, name, 0);
 }
 
-/* Only names that criu gives. */
-static void remove_one(const char *name, uint32_t id, enum leftover_kind kind,
-		       const struct leftover_mount *mounts, size_t count)
-{
-	const char *last = strrchr(name, '/');
-	char path[PATH_MAX];
-
-	if (!last)
-		return;
-	if (kind == LEFTOVER_GHOST)
-		snprintf(path, sizeof(path), "%s%s.cr.%x.ghost", *name == '/' ? "" : "/", name, id);
-	else if (strncmp(last + 1, "link_remap.", 11) == 0)
-		snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : "/", name);
-	else
-		return;
-	remove_path(path, mounts, count);
-}
-
-static void find_file(const struct img *files, uint32_t id, char *ret, size_t size)
-{
-	size_t pos = IMAGE_HEADER, len;
-	const uint8_t *entry;
-
-	*ret = '\0';
-	while (image_next(files->data, files->len, &pos, &entry, &len) > 0) {
-		_cleanup_(msg_freep) Image__File *f =
-			msg_unpack(&image__file__descriptor, entry, len);
-
-		if (f && f->has_id && f->id == id && f->reg && f->reg->name) {
-			snprintf(ret, size, "%s", f->reg->name);
-			return;
-		}
-	}
-}
-
-static void remove_all(const struct img *remaps, const struct img *files, enum leftover_kind kind,
-		       const struct leftover_mount *mounts, size_t count)
-{
-	size_t pos = IMAGE_HEADER, len;
-	char name[PATH_MAX];
-	const uint8_t *entry;
-
-	while (image_next(remaps->data, remaps->len, &pos, &entry, &len) > 0) {
-		_cleanup_(msg_freep) Image__Remap *m =
-			msg_unpack(&image__remap__descriptor, entry, len);
-
-		if (!m || m->remap_type != kind)
-			continue;
-		find_file(files, kind == LEFTOVER_GHOST ? m->orig_id : m->remap_id, name,
-			  sizeof(name));
-		if (*name)
-			remove_one(name, m->remap_id, kind, mounts, count);
-	}
-}
-
-static int read_image(int dir, const char *name, uint32_t magic, struct img *ret)
-{
-	int r;
-
-	r = images_read(dir, name, IMAGE_MAX, &ret->data, &ret->len);
-	return r < 0 ? r : image_check(ret->data, ret->len, magic);
-}
-
-void leftover_remove(int images, enum leftover_kind kind, const struct leftover_mount *mounts,
+void leftover_remove(const char *list, size_t len, const struct leftover_mount *mounts,
 		     size_t count)
 {
-	struct img remaps = {0}, files = {0};
+	size_t n;
 
-	if (read_image(images, "remap-fpath.img", IMAGE_MAGIC_REMAP_FPATH, &remaps) == 0 &&
-	    read_image(images, "files.img", IMAGE_MAGIC_FILES, &files) == 0)
-		remove_all(&remaps, &files, kind, mounts, count);
-	free(remaps.data);
-	free(files.data);
+	for (size_t i = 0; i < len; i += n + 1) {
+		n = strnlen(list + i, len - i);
+		if (i + n < len)
+			remove_path(list + i, mounts, count);
+	}
+}
+
+/* ------------------------------------------------------------------ links of a dump */
+
+static bool is_same(int dir, const char *name, const struct stat *st)
+{
+	struct stat other;
+
+	return fstatat(dir, name, &other, AT_SYMLINK_NOFOLLOW) == 0 && other.st_ino == st->st_ino &&
+	       other.st_dev == st->st_dev;
+}
+
+static void remove_links_in(int dirfd, const struct stat *st)
+{
+	_cleanup_dir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		d = fdopendir(fd);
+	if (!d) {
+		fd_close(fd);
+		return;
+	}
+	while ((e = readdir(d)))
+		if (strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0 &&
+		    is_same(fd, e->d_name, st))
+			unlinkat(fd, e->d_name, 0);
+}
+
+/* A file that is open (or mapped), but not to be found under the name by which it was opened. */
+static void look_at_file(int files, const char *name, const char *root)
+{
+	char path[PATH_MAX + 1] = ".";
+	_cleanup_fd_ int dir = -1;
+	struct stat st;
+	ssize_t n;
+	char *last;
+
+	if (fstatat(files, name, &st, 0) < 0 || !S_ISREG(st.st_mode) || st.st_nlink == 0)
+		return;
+	n = readlinkat(files, name, path + 1, sizeof(path) - 2);
+	if (n <= 0 || path[1] != '/')
+		return;
+	path[n + 1] = '\0';
+	last = path + 1 + n - strlen(DELETED);
+	if (last > path && strcmp(last, DELETED) == 0)
+		*last = '\0';
+	last = strrchr(path, '/');
+	*last++ = '\0';
+	dir = open_dir(root, path);
+	if (dir >= 0 && !is_same(dir, last, &st))
+		remove_links_in(dir, &st);
+}
+
+static void look_at_files(pid_t pid, const char *kind, const char *root)
+{
+	_cleanup_dir_ DIR *d = NULL;
+	struct dirent *e;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, kind);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			look_at_file(dirfd(d), e->d_name, root);
+}
+
+void leftover_remove_links(pid_t init, const char *cgroup)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	int n = tasks_list(cgroup, &pids);
+	char root[32];
+
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)init);
+	for (int i = 0; i < n; i++) {
+		look_at_files(pids[i], "fd", root);
+		look_at_files(pids[i], "map_files", root);
+	}
 }

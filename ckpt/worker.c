@@ -66,6 +66,16 @@ int worker_tell_failed(struct worker *w, const struct err *e, bool refused)
 	return tell(w, &ev, -1);
 }
 
+int worker_tell_ghosts(struct worker *w, const char *list, size_t len)
+{
+	Worker__Event ev = WORKER__EVENT__INIT;
+
+	ev.has_ghosts = true;
+	ev.ghosts.data = (uint8_t *)(uintptr_t)list;
+	ev.ghosts.len = len;
+	return tell(w, &ev, -1);
+}
+
 int worker_tell_criu(struct worker *w, struct criu *c)
 {
 	Worker__Event ev = WORKER__EVENT__INIT;

@@ -44,6 +44,8 @@ int worker_destination(struct worker *w);
 int worker_tell(struct worker *w, enum engine_event_kind kind, uint64_t bytes, pid_t pid);
 int worker_tell_state(struct worker *w, const uint8_t *data, size_t len);
 int worker_tell_failed(struct worker *w, const struct err *e, bool refused);
+/* Lets the guest remove what a restore may leave, should the worker die. */
+int worker_tell_ghosts(struct worker *w, const char *list, size_t len);
 /* Lets the guest watch criu, should the worker die. */
 int worker_tell_criu(struct worker *w, struct criu *c);
 

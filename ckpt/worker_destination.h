@@ -25,6 +25,8 @@ struct destination {
 	size_t inherit_count;
 	Worker__Restore *cmd;
 	struct criu *criu;
+	char *ghosts; /* see ckpt/ghosts.h */
+	size_t ghosts_len;
 	bool started; /* criu is at work */
 	pid_t init;
 	pid_t warm; /* goes ahead of criu's change of cgroup; 0 = none */

@@ -146,16 +146,6 @@ static int on_criu(struct source *s)
 
 /* ------------------------------------------------------------------ the end */
 
-/* What criu would have removed. The job is still there, and with it the view of its mounts. */
-static void remove_leftovers(struct source *s)
-{
-	char root[32];
-	struct leftover_mount m = {"/", root};
-
-	snprintf(root, sizeof(root), "/proc/%d/root", s->cmd->init);
-	leftover_remove(s->images, LEFTOVER_LINK, &m, 1);
-}
-
 /* Answers every question with no until criu is gone: it puts the processes back as they were. */
 static void end_criu(struct source *s)
 {
@@ -173,7 +163,7 @@ static void end_criu(struct source *s)
 	s->criu = criu_free(s->criu, WORKER_FREEZE_MS);
 	cgroup_freeze(s->cmd->cgroup, WORKER_FREEZE_MS);
 	if (killed)
-		remove_leftovers(s);
+		leftover_remove_links(s->cmd->init, s->cmd->cgroup);
 }
 
 static int fail(struct source *s, bool refused)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ckpt/extra.h"
+#include "ckpt/ghosts.h"
 #include "ckpt/images.h"
 #include "ckpt/leftover.h"
 #include "ckpt/shm.h"
@@ -103,7 +104,18 @@ static void remove_leftovers(struct destination *d)
 		m[n].mountpoint = d->cmd->mounts[i]->mountpoint;
 		m[n].source = d->cmd->mounts[i]->source;
 	}
-	leftover_remove(d->images, LEFTOVER_GHOST, m, n);
+	leftover_remove(d->ghosts, d->ghosts_len, m, n);
+}
+
+static int find_ghosts(struct destination *d)
+{
+	int r = ghosts_list(d->images, &d->ghosts, &d->ghosts_len);
+
+	if (r == 0 && d->ghosts_len)
+		r = worker_tell_ghosts(d->w, d->ghosts, d->ghosts_len);
+	if (r == 0)
+		remove_leftovers(d); /* of an attempt before this one */
+	return r;
 }
 
 static int unpack_shm(struct destination *d)
@@ -121,8 +133,9 @@ static int request_restore(struct destination *d)
 	char **list = NULL;
 	int r;
 
-	remove_leftovers(d); /* of an attempt before this one */
-	r = unpack_shm(d);
+	r = find_ghosts(d);
+	if (r == 0)
+		r = unpack_shm(d);
 	if (r < 0)
 		return r;
 	worker_criu_opts(&opts, d->images);
@@ -168,6 +181,7 @@ static int on_pre_resume(struct destination *d)
 {
 	int r;
 
+	FAIL_POINT("ckpt/unfrozen");
 	r = move_criu_out(d);
 	warm_stop(d->warm);
 	if (r == 0)
@@ -396,6 +410,7 @@ static void destination_done(struct destination *d)
 	stream_free(d->net);
 	fd_close(d->images);
 	criu_free(d->criu, 0);
+	free(d->ghosts);
 	msg_free(d->cmd);
 }
 

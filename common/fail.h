@@ -6,7 +6,7 @@
  *
  *	kill   SIGKILL to the calling process; the file is removed before, so that it acts once
  *	stop   SIGSTOP to the calling process; removed before
- *	pause  waits until the file is gone
+ *	pause  makes the file NAME.reached and waits until the first one is gone
  *	error  the value is -EIO as long as the file is there
  */
 #ifndef MOSIX_COMMON_FAIL_H

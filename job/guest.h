@@ -44,6 +44,7 @@ struct guest_move {
 	ev_tstamp give_up;
 	ev_tstamp told; /* progress, last */
 	bool decided, commit;
+	bool died; /* source: worker and criu without a word */
 	uint8_t token[PREAMBLE_TOKEN];
 	uint8_t key[ENGINE_KEY_SIZE];
 	char address[64]; /* source: of the destination's daemon */
@@ -110,6 +111,8 @@ struct guest {
 int guest_daemon_init(struct guest *g);
 /* Dropped without a connection: GuestHello will say what matters. */
 void guest_send(struct guest *g, uint16_t type, const ProtobufCMessage *m);
+/* Sends what is queued now, not when the loop waits again. Not while a message is dispatched. */
+void guest_daemon_push(struct guest *g);
 /* Sends @m as the last message; the process ends when the daemon has taken it. */
 void guest_farewell(struct guest *g, uint16_t type, const ProtobufCMessage *m);
 void guest_daemon_settle(struct guest *g);

@@ -95,6 +95,15 @@ void guest_send(struct guest *g, uint16_t type, const ProtobufCMessage *m)
 			 type);
 }
 
+/* What came in on the way is dispatched by the loop. */
+void guest_daemon_push(struct guest *g)
+{
+	if (!g->daemon.c)
+		return;
+	chan_process(g->daemon.c);
+	ev_feed_event(g->loop, &g->daemon.io, EV_READ);
+}
+
 void guest_farewell(struct guest *g, uint16_t type, const ProtobufCMessage *m)
 {
 	if (g->farewell)

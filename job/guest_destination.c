@@ -2,7 +2,7 @@
 /*
  * A move to here: container, engine, images, vote, and the decision: run or vanish.
  */
-#include "ckpt/ctty.h"
+#include "ckpt/preload.h"
 #include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fail.h"

@@ -39,11 +39,20 @@ static void resume(struct guest *g)
 	guest_job_look(g);
 }
 
+/* Worker and criu are dead, and the job stays here. */
+static void tidy(struct guest *g)
+{
+	if (g->move.died && g->init && cgroup_freeze(g->cgroup, FREEZE_MS) >= 0)
+		engine_tidy(g->init, g->cgroup);
+	g->move.died = false;
+}
+
 static void failed(struct guest *g, bool refused, const char *text)
 {
 	Mosix__MoveFailed m;
 
 	guest_move_release(g);
+	tidy(g);
 	resume(g);
 	guest_move_fill(g, &m, refused, (char *)text);
 	guest_send(g, MOSIX__MSG_TYPE__MSG_MOVE_FAILED, &m.base);
@@ -169,6 +178,7 @@ static void tell(struct guest *g, const char *phase, uint64_t bytes)
 	m.phase = (char *)phase;
 	m.bytes = bytes;
 	guest_send(g, MOSIX__MSG_TYPE__MSG_MOVE_PROGRESS, &m.base);
+	guest_daemon_push(g);
 }
 
 static int dump(struct guest *g, struct err *e)
@@ -237,7 +247,8 @@ static void freeze(struct guest *g)
 		failed(g, true, "the job has just ended");
 	else if (bad_moment(g))
 		return;
-	else if (dump(g, &e) < 0)
+	tell(g, "frozen", 0);
+	if (dump(g, &e) < 0)
 		failed(g, false, e.text);
 	else if (FAIL_POINT("source/frozen") < 0)
 		failed(g, false, "fail point");
@@ -305,8 +316,11 @@ void guest_source_event(struct guest *g, struct engine_event *ev)
 		guest_move_release(g);
 		finish(g);
 		break;
-	case ENGINE_FAILED:
 	case ENGINE_DIED:
+		g->move.died = true;
+		worker_gone(g, ev);
+		break;
+	case ENGINE_FAILED:
 		worker_gone(g, ev);
 		break;
 	case ENGINE_STATE:
@@ -338,6 +352,7 @@ static void finish(struct guest *g)
 		g->move.decided = !!g->farewell;
 		return;
 	}
+	tidy(g);
 	resume(g);
 	guest_move_ref(g, MOSIX__MSG_TYPE__MSG_MOVE_FINISHED);
 	guest_move_over(g, false);

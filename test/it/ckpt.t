@@ -18,7 +18,7 @@ prepare() {
 	for f in "$test_dir"/../payload/*.{c,py,sh}; do
 		lab push n1 "$f" "/root/ckpt/${f##*/}"
 	done
-	lab sh n1 sh -c 'cd ckpt && chmod +x ckpt-* *.sh *.py && gcc -O2 -D_GNU_SOURCE -pthread -o allsorts allsorts.c'
+	lab sh n1 sh -c 'cd ckpt && chmod +x ckpt-* *.sh *.py && for p in allsorts records; do gcc -O2 -D_GNU_SOURCE -pthread -o $p $p.c || exit; done'
 }
 try_or_end "the programs are there" prepare
 
@@ -160,10 +160,38 @@ faulty() { # OPTION POINT
 	unmoved /root/ckpt/allsorts 40 | cmp - "$test_tmp/got"
 }
 
+both() { # POINT
+	# 5: a name is gone, the file has another one (the dump makes a link); 6: it has none (the
+	# restore makes a file)
+	assert_eq "$(moved -b -f "$1" -n 2 -w 300 -- /bin/bash -c 'd=$(mktemp -d /root/ckpt/d.XXXXXX) && cd $d && echo x >a && ln a b &&
+		exec 5<a 6<>gone && rm a gone && sleep 2 && cat <&5 && ls -A && rm -r $d')" "x
+b"
+	taken_back 2
+}
+
+# The records would show it had two copies run for a moment.
+alone() { # OPTION POINT
+	local args=(-r -n 3 -w 100 -f "$2")
+	[ "$1" != criu ] || args+=(-c)
+	moved "${args[@]}" -- /root/ckpt/records /root/ckpt/records.out 15000 >/dev/null
+	assert_eq "$(lab sh n1 awk '$1 != NR - 1' /root/ckpt/records.out | head -n 3)" "" "records out of order"
+	assert_eq "$(lab sh n1 sh -c 'wc -l </root/ckpt/records.out')" 15000 records
+	taken_back 2
+}
+
 if lab sh n1 grep -qa /run/mosix-fail /usr/libexec/mosix/mosix-ckpt; then
 	for point in pre-dump seized frozen-again confirmed commit abort; do
 		try "source: worker killed at $point" faulty worker $point
 		try "source: criu killed at $point" faulty criu $point
+	done
+	for point in unfrozen traced detach; do
+		try "destination: no second copy runs when criu or worker is killed at $point" alone worker $point
+	done
+	for point in unfrozen pre-resume; do
+		try "destination: no second copy runs when criu is killed at $point" alone criu $point
+	done
+	for point in frozen-again confirmed setup-namespaces post-restore pre-resume; do
+		try "no file is left when worker and criu are killed at $point" both $point
 	done
 	for point in received setup-namespaces post-restore pre-resume; do
 		try "destination: worker killed at $point" faulty worker $point

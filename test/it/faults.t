@@ -1,7 +1,8 @@
 #!/bin/bash
 # time limit: 1200 s
 # Something dies, hangs or is cut off at each step of a move; exactly one copy of the job goes on and
-# its output is right. The job's home is n1; it is moved from n2 to n3 again and again.
+# its output is right. Two jobs, one for each half of the test; their home is n1, and they are moved
+# from n2 to n3 again and again.
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"
 lab_need 4
@@ -9,12 +10,15 @@ requires "needs a build with -Dfailpoints=true" lab sh n1 sh -c 'strings -a /usr
 
 for n in n1 n2 n3; do on_exit "lab net $n heal; lab thaw $n; lab sh $n rm -rf /run/mosix-fail"; done >/dev/null 2>&1
 
+job=faults
+
 # copies: one line "NODE JOB.GEN" for each copy that is able to run
 copies() {
-	local n
+	local n id
+	id=$(job_id $job) || return
 	for n in n1 n2 n3; do
 		# shellcheck disable=SC2016
-		lab sh $n sh -c 'for g in $(find /sys/fs/cgroup -regex ".*/jobs/[0-9.]*/cgroup.freeze"); do
+		lab sh $n sh -c 'for g in $(find /sys/fs/cgroup -regex ".*/jobs/'"$id"'[.][0-9]*/cgroup.freeze"); do
 			d=${g%/*}
 			grep -q "populated 1" $d/cgroup.events && grep -q "frozen 0" $d/cgroup.events && echo '$n' ${d##*/}
 		done; true'
@@ -27,7 +31,7 @@ one_copy() {
 	assert_eq "$(wc -l <<<"$found")" 1 "copies that can run: $found" && [ -n "$found" ]
 }
 
-rounds() { lab sh n1 sh -c 'wc -l </home/alice/work/faults/allsorts.log'; }
+rounds() { lab sh n1 sh -c "cat /home/alice/work/$job/*.log | wc -l"; }
 
 progresses() {
 	local before
@@ -42,18 +46,18 @@ settled() {
 	wait_for 60 state_is running
 	progresses
 	one_copy
-	assert_eq "$(copies | cut -d' ' -f1)" "n$(job_field faults node)" "the node that home names"
+	assert_eq "$(copies | cut -d' ' -f1)" "n$(job_field $job node)" "the node that home names"
 }
-state_is() { assert_eq "$(job_field faults state)" "$1" state; }
+state_is() { assert_eq "$(job_field $job state)" "$1" state; }
 
-at_n2() { [ "$(job_field faults node)" = 2 ] || job_move faults n2; }
+at_n2() { [ "$(job_field $job node)" = 2 ] || job_move $job n2; }
 
 # fault NODE POINT ACTION: arm the fail point, move n2 -> n3, see that the job goes on
 fault() {
 	local node=$1 point=$2 action=$3
 	wait_for 60 at_n2
 	lab sh "$node" sh -c "mkdir -p /run/mosix-fail && echo $action >/run/mosix-fail/$point"
-	timeout 60 "$lab_command" sh n1 mosixctl migrate "$(job_id faults)" n3 >"$test_tmp/move" 2>&1 || true
+	timeout 60 "$lab_command" sh n1 mosixctl migrate "$(job_id $job)" n3 >"$test_tmp/move" 2>&1 || true
 	if [ "$action" != pause ] && lab sh "$node" test -e "/run/mosix-fail/$point"; then
 		lab sh "$node" rm -f "/run/mosix-fail/$point"
 		echo "the fail point $point was not reached on $node: $(cat "$test_tmp/move")"
@@ -71,10 +75,10 @@ at_pause() {
 	shift 2
 	wait_for 60 at_n2
 	lab sh "$node" sh -c "mkdir -p /run/mosix-fail && echo pause >/run/mosix-fail/$point"
-	timeout 100 "$lab_command" sh n1 mosixctl migrate "$(job_id faults)" n3 >"$test_tmp/move" 2>&1 &
-	sleep 1 # long enough to be there; if not, the fault comes a step earlier
+	timeout 100 "$lab_command" sh n1 mosixctl migrate "$(job_id $job)" n3 >"$test_tmp/move" 2>&1 &
+	wait_for 20 lab sh "$node" test -e "/run/mosix-fail/$point.reached"
 	"$@"
-	lab sh "$node" rm -f "/run/mosix-fail/$point"
+	lab sh "$node" rm -f "/run/mosix-fail/$point" "/run/mosix-fail/$point.reached"
 	wait_for 100 move_command_ended $!
 	settled
 }
@@ -129,6 +133,23 @@ for point in ckpt.received ckpt.restored; do
 	try "home frozen for 8 s at $point" at_pause n3 $point freeze_for n1 8
 done
 
+# ---------------------------------------------------------------- not even for an instant
+
+begin_records() {
+	job_dir records
+	job_start records -- '/home/alice/payload/records records.log'
+	job_move records n2
+	progresses
+}
+
+# A second copy, however short its life, would write a number again.
+records_are_right() {
+	lab sh n1 mosixctl kill -TERM "$(job_id records)"
+	wait_for 20 job_ended records
+	assert_eq "$(lab sh n1 awk '$1 != NR - 1' /home/alice/work/records/records.log | head -n 3)" "" "records out of order"
+	assert_between "$(rounds)" 1000 100000000 records
+}
+
 output_is_right() {
 	local count
 	lab sh n1 mosixctl kill -TERM "$(job_id faults)"
@@ -139,4 +160,14 @@ output_is_right() {
 		cmp -n \$(stat -c %s allsorts.log) allsorts.log ../faults/allsorts.log"
 }
 try "its output is that of an undisturbed run" output_is_right
+
+job=records
+try_or_end "a job that writes a record each 0.1 ms runs on n2" begin_records
+for point in ckpt.setup-namespaces ckpt.post-restore ckpt.unfrozen ckpt.pre-resume ckpt.restored; do
+	try "destination: no second copy writes when the worker is killed at $point" fault n3 $point kill
+done
+for point in ckpt.traced ckpt.detach; do
+	try "destination: no second copy writes when criu is killed at $point" fault n3 $point kill
+done
+try "no record was written twice" records_are_right
 try "nothing is left" wait_for 10 no_leftovers

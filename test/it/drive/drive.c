@@ -3,13 +3,13 @@
  * Plays the guests of both nodes and the arbiter, on one node: moves a job to and fro through the
  * real engine, over TLS on the loopback, and says what happened.
  *
- * usage: ckpt-drive [-n MOVES] [-a N] [-w MS] [-f POINT] [-r] [-c] [-x] [-v] -- PROGRAM [ARG...]
- *	-n  so many moves (1); -w  pause between two
- *	-a  each Nth is aborted when both have voted
+ * usage: ckpt-drive [-n MOVES] [-a N] [-w MS] [-f POINT] [-r] [-c] [-b] [-x] [-v] -- PROGRAM
+ *[ARG...] -n  so many moves (1); -w  pause between two -a  each Nth is aborted when both have voted
  *	-f  fail point (ckpt/NAME) at which the worker kills itself in every move
  *	-r  the first move is not before the program's first output
  *	-x  moves it even if the check before says that it cannot move
  *	-c  with -f: criu is killed there, and the worker goes on
+ *	-b  with -f: criu and the worker are killed there, both at once
  *
  * The program's standard output is passed on. Exit status: the program's, or 99 when something
  * was not as it must be: both copies or none, a tree that was not intact.
@@ -45,7 +45,7 @@
 struct options {
 	int moves, pause_ms;
 	int aborts;
-	bool wait_output, kill_criu, verbose, force;
+	bool wait_output, kill_criu, kill_both, verbose, force;
 	const char *point;
 };
 
@@ -215,14 +215,14 @@ static void take_events(struct move *m, struct end *e)
 		on_event(m, e, &ev);
 }
 
-/* The worker has stopped itself at the fail point: kills its criu and lets it go on. */
+/* The worker has stopped itself at the fail point: kills its criu and lets it go on, or not. */
 static void kill_criu_of(pid_t worker)
 {
 	char cmd[200];
 
 	snprintf(cmd, sizeof(cmd),
-		 "for c in $(cat /proc/%d/task/%d/children); do kill -9 $c; done; kill -CONT %d",
-		 (int)worker, (int)worker, (int)worker);
+		 "for c in $(cat /proc/%d/task/%d/children); do kill -9 $c; done; kill -%s %d",
+		 (int)worker, (int)worker, opt.kill_both ? "KILL" : "CONT", (int)worker);
 	if (system(cmd) != 0)
 		die("kill criu");
 }
@@ -394,6 +394,8 @@ static void take_back(struct move *m)
 		wrong("the source has failed but is not frozen");
 	if (copy_processes(m->from) == 0 && !ended_by_itself(m->from))
 		wrong("the job is lost");
+	if (m->src.died && cgroup_freeze(m->from->cgroup, 5000) == 0)
+		engine_tidy(m->from->init, m->from->cgroup);
 	if (cgroup_thaw(m->from->cgroup) < 0)
 		wrong("cannot thaw");
 	m->thawed = now_ms();
@@ -457,7 +459,7 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+n:w:a:f:rcvx")) != -1) {
+	while ((c = getopt(argc, argv, "+n:w:a:f:rcbvx")) != -1) {
 		switch (c) {
 		case 'n':
 			opt.moves = atoi(optarg);
@@ -473,6 +475,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'c':
 			opt.kill_criu = true;
+			break;
+		case 'b':
+			opt.kill_criu = opt.kill_both = true;
 			break;
 		case 'r':
 			opt.wait_output = true;
