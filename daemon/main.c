@@ -99,7 +99,7 @@ static int run(struct mosixd *d)
 
 int main(int argc, char **argv)
 {
-	struct mosixd d = {.config_path = CONF_FILE};
+	static struct mosixd d = {.config_path = CONF_FILE};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &d);
 	/* Not libev's default loop: that one reaps every child, and we reap our own. */

@@ -338,6 +338,8 @@ move_many() {
 	for i in "${pids[@]}"; do wait "$i"; done
 	for i in 1 2 3 4; do
 		assert_eq "$(job_field "many$i" node)" 2
+	done
+	for i in 1 2 3 4; do
 		job_wait "many$i" 60
 		counted "many$i" 150
 	done

@@ -24,6 +24,7 @@ export LAB_NAME=${LAB_NAME:-lab}
 steps=0
 steps_failed=0
 exit_commands=("rm -rf '$test_tmp'")
+sanitizers= # "yes" once there is a lab whose programs were built with sanitizers
 
 lab() { "$lab_command" "$@"; }
 
@@ -33,6 +34,8 @@ on_exit() { exit_commands+=("$1"); }
 finish() {
 	local status=$? i
 	trap - EXIT
+	trap '' INT TERM
+	[ -z "$sanitizers" ] || [ "$status" -gt 1 ] || try "the sanitizers found nothing" no_reports
 	for ((i = ${#exit_commands[@]} - 1; i >= 0; i--)); do
 		eval "${exit_commands[i]}"
 	done
@@ -69,6 +72,33 @@ lab_need() {
 		echo "not ok 1 - the lab comes up"
 		steps_failed=1
 		exit 1
+	}
+	! lab sh n1 test -d /var/log/sanitizers || {
+		sanitizers=yes
+		each_node_up sh -c 'rm -f /var/log/sanitizers/*; journalctl -q --rotate --vacuum-time=1s'
+	} >/dev/null 2>&1
+}
+
+# each_node_up COMMAND...: on every node that runs
+each_node_up() {
+	local node
+	for node in $(lab ls | awk '$3 == "up" { print $1 }'); do
+		lab sh "$node" "$@" </dev/null
+	done
+}
+
+# no_reports: fails when a sanitizer complained of any process on any node, and shows what it said
+no_reports() {
+	local found
+	# shellcheck disable=SC2016
+	found=$(each_node_up bash -c '
+		cd /var/log/sanitizers && for f in report.*; do
+			[ ! -s "$f" ] || { echo "--- $HOSTNAME: $f" && head -n 60 "$f"; }
+		done
+		journalctl -q -b -o cat | grep -E -A 20 "Sanitizer|runtime error:"; true')
+	[ -z "$found" ] || {
+		echo "$found"
+		return 1
 	}
 }
 
