@@ -65,8 +65,9 @@ void container_explain(const struct container *c, const struct init_spec *spec,
 		       const struct init_error *ie, struct err *e);
 
 /* The child's half of container_start(): puts the mounts together in the mount namespace that the
- * process has just got, and enters it. 0, or a positive errno and which step it was. */
-int container_enter(const struct container *c, uint32_t *ret_step);
+ * process has just got, and enters it. @by_root: the job's user is root, from whom more is hidden.
+ * 0, or a positive errno and which step it was. */
+int container_enter(const struct container *c, bool by_root, uint32_t *ret_step);
 
 /* Opens a file of the job's /run (made by container_build()), for the guest. */
 int container_open_state(const struct container *c, int flags);

@@ -46,7 +46,32 @@ static int step(uint32_t *ret_step, uint32_t n)
 	return errno;
 }
 
-int container_enter(const struct container *c, uint32_t *ret_step)
+/*
+ * What in /proc acts on the whole node, and asks for no more than to be opened by user 0. Others
+ * cannot open it, and are spared the mounts.
+ */
+static int protect_proc(void)
+{
+	static const char *const paths[] = {
+		"proc/sys", "proc/sysrq-trigger", "proc/irq",  "proc/bus",
+		"proc/fs",  "proc/acpi",          "proc/scsi", "proc/asound",
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		if (mount(paths[i], paths[i], NULL, MS_BIND, NULL) < 0) {
+			if (errno == ENOENT)
+				continue;
+			return -errno;
+		}
+		if (mount(NULL, paths[i], NULL,
+			  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			  NULL) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int container_enter(const struct container *c, bool by_root, uint32_t *ret_step)
 {
 	char path[PATH_MAX];
 
@@ -60,7 +85,8 @@ int container_enter(const struct container *c, uint32_t *ret_step)
 		if (mount(c->mounts[i].source, path, NULL, MS_BIND, NULL) < 0)
 			return step(ret_step, STEP_MOUNT + (uint32_t)i);
 	}
-	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	    (by_root && protect_proc() < 0))
 		return step(ret_step, STEP_PROC);
 	/* The old root ends up on top of the new one and is taken off from there. */
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
@@ -114,7 +140,7 @@ static void child_run(struct child *k)
 	close(k->go_write);
 	if (read(k->go_fd, &byte, 1) != 1)
 		_exit(125);
-	r = container_enter(k->c, &detail);
+	r = container_enter(k->c, k->s->spec->uid == 0, &detail);
 	if (r)
 		child_fail(k, INIT_STAGE_CONTAINER, detail, r);
 	if (sethostname(k->s->hostname, strlen(k->s->hostname)) < 0)

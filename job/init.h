@@ -84,4 +84,7 @@ int init_spec_unpack(struct init_spec *ret, const uint8_t *data, size_t len);
  * for the calling process and all that it starts. 0 or a negative errno. */
 int init_filter(void);
 
+/* Keeps those capabilities that a root user's job may have. 0 or a negative errno. */
+int init_caps(void);
+
 #endif

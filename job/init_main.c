@@ -179,7 +179,7 @@ int main(void)
 {
 	sigset_t set;
 	pid_t main_pid;
-	int tty;
+	int tty, r;
 
 	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -187,6 +187,9 @@ int main(void)
 	tty = terminal_fd();
 	if (tty >= 0)
 		(void)ioctl(tty, TIOCSCTTY, 0);
+	r = init_caps();
+	if (r < 0)
+		fail(INIT_STAGE_CREDENTIALS, 0, -r);
 	main_pid = fork();
 	if (main_pid < 0)
 		fail(INIT_STAGE_INIT, 1, errno);
