@@ -155,7 +155,8 @@ static int timeout(const struct deputy *d)
 		at = earlier(at, d->redial_at);
 	at = earlier(at, d->stop_by);
 	/* Nobody tells us that we were brought to the foreground without a stop before. */
-	if (term_exists(&d->io.term) && !d->io.term.raw && user_io_owns_keys(&d->io))
+	if (term_exists(&d->io.term) && !d->io.term.raw &&
+	    (d->io.background || user_io_owns_keys(&d->io)))
 		at = earlier(at, now + TICK_MS);
 	at = earlier(at, d->keys_at);
 	if (d->main_ended && d->fatal)

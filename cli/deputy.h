@@ -47,6 +47,7 @@ struct deputy {
 	int sigfd;
 	int64_t stop_by;       /* stop then, even if the job did not say that it stopped; 0 = no */
 	int64_t stale_stop;    /* until then a STOPPED belongs to a stop that is over */
+	bool no_stop;          /* no shell looks after us: the job is never in the background */
 	int64_t stale_sigstop; /* the same, if it is by SIGSTOP */
 	bool stopped_self;     /* the SIGCONT that comes is the end of a stop of our own */
 

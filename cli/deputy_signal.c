@@ -58,10 +58,30 @@ int deputy_signal_init(struct deputy *d)
 
 /* ---------------------------------------------------------------------------- stopping */
 
+static void tell_ground(struct deputy *d, bool background)
+{
+	if (endpoint_control_put(d->ep, LINK_GROUND, !background, NULL, 0) >= 0)
+		d->io.background = background;
+}
+
+static bool in_background(const struct deputy *d)
+{
+	return !d->no_stop && term_exists(&d->io.term) && term_background(&d->io.term);
+}
+
+static void follow_ground(struct deputy *d)
+{
+	bool background = in_background(d);
+
+	if (background != d->io.background)
+		tell_ground(d, background);
+}
+
 static void continue_job(struct deputy *d)
 {
 	struct winsize w;
 
+	follow_ground(d);
 	endpoint_control_put(d->ep, LINK_CONT, 0, NULL, 0);
 	if (term_exists(&d->io.term) && term_size(&d->io.term, &w))
 		endpoint_control_put(d->ep, LINK_WINSIZE, 0, &w, sizeof(w));
@@ -93,12 +113,15 @@ void deputy_signal_stop_now(struct deputy *d, int sig, bool group)
 	term_set_cooked(&d->io.term);
 	d->stop_by = 0;
 	/* A shell waits for its whole job: a script that started us, a "time", … */
-	group = group && term_exists(&d->io.term) && term_foreground(&d->io.term);
+	if (group && sig == SIGTSTP)
+		group = term_exists(&d->io.term) && term_foreground(&d->io.term);
 	stop_self(sig, group);
 	/* The kernel does not stop a group that no shell looks after: the job shall not be then. */
 	d->stopped_self = is_pending(SIGCONT);
-	if (!d->stopped_self)
-		continue_job(d);
+	if (d->stopped_self)
+		return;
+	d->no_stop |= sig == SIGTTIN || sig == SIGTTOU;
+	continue_job(d);
 }
 
 static void job_stopped(struct deputy *d, int sig)
@@ -110,9 +133,15 @@ static void job_stopped(struct deputy *d, int sig)
 		continue_job(d);
 		return;
 	}
+	if ((sig == SIGTTIN || sig == SIGTTOU) && !in_background(d)) {
+		/* Now it may. */
+		tell_ground(d, false);
+		continue_job(d);
+		return;
+	}
 	if (sig != SIGTSTP && sig != SIGTTIN && sig != SIGTTOU)
 		sig = SIGSTOP;
-	deputy_signal_stop_now(d, sig, sig == SIGTSTP && !ours);
+	deputy_signal_stop_now(d, sig, sig != SIGSTOP && !ours);
 }
 
 static void main_ended(struct deputy *d, int status)
@@ -230,6 +259,11 @@ void deputy_signal_read(struct deputy *d)
 
 void deputy_signal_terminal(struct deputy *d)
 {
-	if (!d->ended && user_io_owns_keys(&d->io))
+	if (d->ended)
+		return;
+	/* As long as the terminal is raw it is ours. */
+	if (!d->io.term.raw)
+		follow_ground(d);
+	if (user_io_owns_keys(&d->io))
 		term_set_raw(&d->io.term);
 }

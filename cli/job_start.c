@@ -131,6 +131,8 @@ static void set_options(struct parts *p, const struct run_opts *o, const struct 
 	p->spec.err_to_out = io->err_to_out;
 	p->spec.stdio = (Mosix__StdioKind *)io->kind;
 	p->spec.n_stdio = 3;
+	p->spec.has_background = true;
+	p->spec.background = io->background;
 	p->start.node = (char *)o->node;
 	p->start.spec = &p->spec;
 }

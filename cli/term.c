@@ -55,6 +55,13 @@ bool term_foreground(const struct term *t)
 	return pgrp == getpgrp() || (pgrp < 0 && errno == ENOTTY);
 }
 
+bool term_background(const struct term *t)
+{
+	pid_t pgrp = tcgetpgrp(t->fd);
+
+	return pgrp > 0 && pgrp != getpgrp();
+}
+
 bool term_canonical(const struct term *t)
 {
 	struct termios m;

@@ -31,6 +31,8 @@ static inline bool term_exists(const struct term *t)
 
 /* Whether our process group may read it and set its modes. */
 bool term_foreground(const struct term *t);
+/* Whether it is the controlling terminal, and another group has it. */
+bool term_background(const struct term *t);
 /* Whether lines are collected, as the shell leaves it: nobody else reads single keys. */
 bool term_canonical(const struct term *t);
 

@@ -66,6 +66,7 @@ void user_io_init(struct user_io *ret)
 		io.kind[fd] = init_one(&io, fd);
 	io.err_to_out = io.kind[1] == MOSIX__STDIO_KIND__STDIO_PIPE &&
 			io.kind[2] == MOSIX__STDIO_KIND__STDIO_PIPE && same_open_file(1, 2);
+	io.background = term_exists(&io.term) && term_background(&io.term);
 	io.piped_out = io.kind[1] == MOSIX__STDIO_KIND__STDIO_PIPE && io.std[1].way != UFD_PLAIN;
 	*ret = io;
 }

@@ -17,6 +17,7 @@ struct user_io {
 	bool in_ended;     /* nothing more is read from std[0] */
 	bool piped_out;    /* output leads to another program, even after its end */
 	struct term term;  /* the one that all STDIO_TTY are */
+	bool background;   /* the job believes that the terminal is not for it */
 };
 
 /* Looks at descriptors 0 to 2; closed ones are opened as /dev/null, so that nothing else can

@@ -419,6 +419,7 @@ int endpoint_receive(struct endpoint *ep, const struct link_frame *f)
 	case LINK_STOPPED:
 	case LINK_CONT:
 	case LINK_ENDED:
+	case LINK_GROUND:
 		return receive_control(ep, f);
 	case _LINK_KIND_MAX:
 		break;

@@ -28,6 +28,9 @@ int control_check(enum endpoint_side from, enum link_kind kind, uint16_t arg, si
 	case LINK_TERMIOS:
 		ok = !guest && len == sizeof(struct termios);
 		break;
+	case LINK_GROUND:
+		ok = !guest && arg <= 1 && !len;
+		break;
 	case LINK_CONT:
 		ok = !guest && !len;
 		break;

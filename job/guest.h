@@ -127,6 +127,8 @@ void guest_job_unwatch(struct guest *g);
 void guest_job_look(struct guest *g);
 /* False: it cannot be taken now. */
 bool guest_signal(struct guest *g, int sig, bool group);
+/* Whether the terminal is for the job's main process. */
+void guest_ground(struct guest *g, bool foreground);
 void guest_signal_from_home(struct guest *g, const Mosix__GuestSignal *m);
 void guest_job_settle(struct guest *g);
 /* Whatever is left of the copy dies; then its group is removed. False if something does not die. */

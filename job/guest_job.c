@@ -18,13 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KILL_MS 10000
 #define STATS_SECONDS 1.0
+#define GROUND_TICKS 50 /* of 0.2 ms, for init to act */
 
 /* --------------------------------------------------------------------------------- start */
 
@@ -266,6 +269,30 @@ bool guest_signal(struct guest *g, int sig, bool group)
 		return true;
 	log_warn("Job %s: cannot pass signal %d on: %s", jobid_str(g->job).s, sig, strerror(errno));
 	return false;
+}
+
+/* The next key shall find it done. A session's leader is the group as whose guests know it. */
+static void wait_ground(const struct guest *g, bool foreground)
+{
+	const struct timespec tick = {.tv_nsec = 200000};
+	pid_t group;
+
+	for (int i = 0; i < GROUND_TICKS; i++) {
+		if (ioctl(g->stdio.master, TIOCGPGRP, &group) < 0 ||
+		    (group != g->init) == foreground)
+			return;
+		nanosleep(&tick, NULL);
+	}
+}
+
+void guest_ground(struct guest *g, bool foreground)
+{
+	union sigval v = {.sival_int = foreground ? INIT_FOREGROUND : INIT_BACKGROUND};
+
+	if (!g->init || g->stdio.master < 0)
+		return;
+	if (sigqueue(g->init, INIT_SIGNAL, v) >= 0)
+		wait_ground(g, foreground);
 }
 
 static void tell_taken(struct guest *g)

@@ -196,6 +196,8 @@ static void obey(struct guest *g)
 					   f.arg & LINK_SIGNAL_GROUP);
 		else if (f.kind == LINK_CONT)
 			(void)guest_signal(g, SIGCONT, true);
+		else if (f.kind == LINK_GROUND)
+			guest_ground(g, f.arg);
 		else if (f.kind == LINK_WINSIZE && g->stdio.master >= 0)
 			(void)ioctl(g->stdio.master, TIOCSWINSZ, f.data);
 		else if (f.kind == LINK_TERMIOS && g->stdio.slave >= 0)

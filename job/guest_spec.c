@@ -81,6 +81,7 @@ static int fill_init(const Mosix__JobSpec *spec, struct init_spec *s)
 	for (size_t i = 0; i < spec->n_ignored_signals; i++)
 		if (spec->ignored_signals[i] >= 1 && spec->ignored_signals[i] <= 64)
 			s->ignored |= 1ull << (spec->ignored_signals[i] - 1);
+	s->background = spec->background;
 	return 0;
 }
 

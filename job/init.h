@@ -9,7 +9,8 @@
  *
  * Signals: the guest queues SIGRTMAX with a value: the number of the signal that the job's main
  * process gets, plus INIT_TO_GROUP if its process group gets it. All else is ignored, and so is
- * whatever comes from inside of the container.
+ * whatever comes from inside of the container. INIT_FOREGROUND and INIT_BACKGROUND instead give the
+ * session's terminal to the main process's group or to init's, as a shell would.
  *
  * State: each change of the main process is written into INIT_STATE_FILE, which the guest made
  * with its full size before, so that a move finds it the same on every node.
@@ -26,6 +27,8 @@
 #define INIT_SPEC_FD 3
 #define INIT_ERROR_FD 4
 #define INIT_TO_GROUP 0x100
+#define INIT_FOREGROUND 0x200
+#define INIT_BACKGROUND 0x400
 #define INIT_SIGNAL SIGRTMAX
 
 /* In the container; only root may read or write it. */
@@ -71,6 +74,7 @@ struct init_spec {
 	struct init_limit limits[INIT_LIMITS_MAX];
 	size_t limit_count;
 	uint64_t ignored; /* bit n - 1: signal n is ignored */
+	bool background;  /* the terminal is not for it now */
 	const char *cwd;
 	const char *const *argv, *const *envp; /* with a NULL behind the last */
 };

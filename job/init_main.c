@@ -107,7 +107,7 @@ static void run_main(int tty)
 
 	load_spec(&s);
 	(void)setpgid(0, 0);
-	if (tty >= 0)
+	if (tty >= 0 && !s.background)
 		(void)tcsetpgrp(tty, getpid());
 	reset_signals(s.ignored);
 	umask((mode_t)s.umask);
@@ -162,12 +162,27 @@ static void reap(pid_t main_pid)
 	}
 }
 
+/* The session's leader may, from whichever group, as it blocks SIGTTOU. */
+static void give_terminal(pid_t group)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)tcsetpgrp(fd, group);
+	close(fd);
+}
+
 static void forward(pid_t main_pid, const siginfo_t *si)
 {
 	int value = si->si_value.sival_int, sig = value & 0xff;
 
 	/* Only a sender outside of the pid namespace has no number in it. */
-	if (si->si_code != SI_QUEUE || si->si_pid || sig < 1 || sig > SIGRTMAX)
+	if (si->si_code != SI_QUEUE || si->si_pid)
+		return;
+	if (value & (INIT_FOREGROUND | INIT_BACKGROUND))
+		give_terminal(value & INIT_FOREGROUND ? main_pid : getpid());
+	if (sig < 1 || sig > SIGRTMAX)
 		return;
 	if (value & INIT_TO_GROUP)
 		(void)kill(-main_pid, sig);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPEC_VERSION 1u
+#define SPEC_VERSION 2u
 
 static void pack_string(struct packer *p, const char *s)
 {
@@ -41,6 +41,7 @@ void init_spec_pack(struct packer *p, const struct init_spec *s)
 		pack_u64(p, s->limits[i].hard);
 	}
 	pack_u64(p, s->ignored);
+	pack_u8(p, s->background);
 	pack_string(p, s->cwd);
 	pack_strings(p, s->argv);
 	pack_strings(p, s->envp);
@@ -104,6 +105,7 @@ static int unpack_all(struct unpacker *u, struct init_spec *s)
 		s->limits[i].hard = unpack_u64(u);
 	}
 	s->ignored = unpack_u64(u);
+	s->background = unpack_bool(u);
 	s->cwd = unpack_string(u);
 	s->argv = unpack_strings(u);
 	s->envp = unpack_strings(u);

@@ -45,6 +45,7 @@ static const struct {
 	[LINK_STOPPED] = {1, 0, 0},
 	[LINK_CONT] = {1, 0, 0},
 	[LINK_ENDED] = {1, 0, 0},
+	[LINK_GROUND] = {1, 0, 0},
 };
 
 int link_frame_unpack(const uint8_t *body, size_t len, uint64_t *ret_job, uint32_t *ret_gen,

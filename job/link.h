@@ -31,6 +31,8 @@
  * TERMIOS body = struct termios (deputy -> guest)
  * STOPPED arg = signal: the job's main process stopped (guest -> deputy: stop yourself)
  * CONT   the deputy was continued: continue the job's processes
+ * GROUND arg = 1: the deputy's group has the user's terminal, 0: another one has it, so that the
+ *        job reads its own no more than a program in the background could
  * ENDED  arg = status as wait(2) gives it: the job's main process ended; its last output may still
  *        be on its way (guest -> deputy)
  *
@@ -75,6 +77,7 @@ enum link_kind {
 	LINK_STOPPED,
 	LINK_CONT,
 	LINK_ENDED,
+	LINK_GROUND,
 	_LINK_KIND_MAX,
 };
 

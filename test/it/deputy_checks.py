@@ -552,6 +552,61 @@ def background():
         equal(t.command("echo $?"), "130\n", "status")
 
 
+@check("a job in the background that reads the terminal stops, and reads it in the foreground")
+def background_input():
+    with Terminal() as t:
+        t.begin("run sh -c 'read x; echo \"<$x>\"; read y; echo \"<$y>\"' &")
+        t.expect(t.PROMPT)
+        wait_for(lambda: re.search("Stopped.*tty input", t.command("jobs -l")), "stopped by its input")
+        t.begin("bg")
+        t.expect(t.PROMPT)
+        wait_for(lambda: re.search("Stopped.*tty input", t.command("jobs -l")), "stopped once more")
+        t.begin("fg")
+        t.wait_raw()
+        t.type("one\n")
+        t.expect("<one>\r\n")
+        t.type("\x1a")
+        t.expect("Stopped.*\n.*" + t.PROMPT)
+        t.begin("bg")
+        t.expect(t.PROMPT)
+        wait_for(lambda: re.search("Stopped.*tty input", t.command("jobs -l")), "and by its second input")
+        t.begin("fg")
+        t.wait_raw()
+        t.type("two\n")
+        t.expect("<two>\r\n")
+        t.expect(t.PROMPT)
+
+
+@check("a job in the background that sets the terminal's modes stops")
+def background_modes():
+    with Terminal() as t:
+        t.begin("run stty -echo &")
+        t.expect(t.PROMPT)
+        wait_for(lambda: re.search("Stopped.*tty output", t.command("jobs -l")), "stopped")
+        t.begin("fg")
+        t.expect(t.PROMPT)
+
+
+@check("a job in the background of no shell does not stop for good")
+def background_orphan():
+    with Terminal() as t:
+        t.begin("(run sh -c 'echo begun; sleep 0.5; read x </dev/tty; echo \"got $?\"' &)")
+        t.expect("begun")
+        found = bash("pgrep -nf 'mosix-run.*[b]egun'")[1]
+
+        def switches():
+            with open("/proc/%d/status" % int(found)) as f:
+                return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", f.read(), re.M)[1])
+
+        time.sleep(1)  # by then it reads
+        before = switches()
+        time.sleep(0.5)
+        if switches() - before > 20:
+            raise Failed("it is stopped and continued for ever")
+        equal(t.command("echo shell"), "shell\n", "the shell's own")
+        os.kill(int(found), signal.SIGTERM)
+
+
 @check("output from the background, and with stty tostop none")
 def background_output():
     with Terminal() as t:

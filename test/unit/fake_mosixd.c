@@ -89,7 +89,7 @@ static void run_program(const Mosix__JobSpec *s, int fds[3], int tty, int report
 	int r;
 
 	setpgid(0, 0);
-	if (tty >= 0)
+	if (tty >= 0 && !s->background)
 		tcsetpgrp(tty, getpid());
 	for (int sig = 1; sig < 65; sig++)
 		signal(sig, SIG_DFL);
@@ -328,6 +328,15 @@ static void drain(struct job *j, unsigned int stream, int *fd)
 	}
 }
 
+static void give_terminal(pid_t group)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		tcsetpgrp(fd, group);
+	fd_close(fd);
+}
+
 static void control_messages(struct job *j)
 {
 	struct link_frame f;
@@ -338,6 +347,8 @@ static void control_messages(struct job *j)
 			kill(f.arg & LINK_SIGNAL_GROUP ? -j->pid : j->pid, f.arg & 0xff);
 		if (f.kind == LINK_CONT && !j->exited)
 			kill(-j->pid, SIGCONT);
+		if (f.kind == LINK_GROUND && !j->exited)
+			give_terminal(f.arg ? j->pid : getpid());
 		if (f.kind == LINK_WINSIZE && j->pty_out >= 0) {
 			memcpy(&w, f.data, sizeof(w));
 			ioctl(j->pty_out, TIOCSWINSZ, &w);

@@ -12,7 +12,7 @@ import mosix_pb2 as pb
 GUEST = os.environ.get("MOSIX_GUEST", "/usr/libexec/mosix/mosix-guest")
 GUEST_SOCK = "/run/mosix/guest.sock"
 IN, OUT, ERR, TTY_IN, TTY_OUT, CONTROL = range(6)
-DATA, ACK, EOF, HELLO, BROKEN, SIGNAL, WINSIZE, TERMIOS, STOPPED, CONT, ENDED = range(1, 12)
+DATA, ACK, EOF, HELLO, BROKEN, SIGNAL, WINSIZE, TERMIOS, STOPPED, CONT, ENDED, GROUND = range(1, 13)
 WINDOW = 256 << 10
 NULL, PIPE, TTY = pb.STDIO_NULL, pb.STDIO_PIPE, pb.STDIO_TTY
 

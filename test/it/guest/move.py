@@ -237,6 +237,32 @@ except KeyboardInterrupt:
 
 
 @test
+def terminal_ground(w):
+    """in the background and in the foreground, over moves"""
+    g = start_tty(w, ["python3", "-uc", """
+import os, time
+while True:
+    print('mine' if os.tcgetpgrp(1) == os.getpgrp() else 'theirs')
+    time.sleep(0.02)
+"""], background=True)
+
+    def expect(word):
+        at = len(g.deputy.output[TTY_OUT])
+        w.wait(word, lambda: g.deputy.output[TTY_OUT][at:].count(word) > 5)
+        assert set(g.deputy.output[TTY_OUT][at:].split(b"\r\n")[2:-1]) == {word}
+
+    for word in (b"theirs", b"mine", b"theirs"):
+        if word == b"mine" or g.gen > 1:
+            g.deputy.say(GROUND, word == b"mine")
+            w.wait("that it is done", lambda: g.deputy.control_done == len(g.deputy.control))
+        expect(word)
+        g = w.move(g)
+        expect(word)
+    g.deputy.say(SIGNAL, signal.SIGTERM)
+    w.finish(g)
+
+
+@test
 def terminal_flood(w):
     """much output on a terminal"""
     g = start_tty(w, ["seq", "1", "200000"])
