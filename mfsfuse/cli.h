@@ -196,7 +196,8 @@ struct call {
 	struct mfs_out out;
 	size_t len, sent;
 	bool in_calls, held, sent_once, queued, no_reply;
-	bool is_lock; /* waits for a lock: any signal ends it */
+	bool is_lock;  /* waits for a lock: any signal ends it */
+	bool of_locks; /* takes or ends locks */
 	bool interrupted, cancel_sent;
 	bool repeated;  /* ESTALE is final */
 	uint64_t start; /* milliseconds */

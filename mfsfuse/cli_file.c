@@ -276,6 +276,7 @@ void cli_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	call_set_file(c, f);
 	c->h.a = fi->lock_owner;
+	c->of_locks = true;
 	pthread_mutex_lock(&f->peer->lock);
 	held_end(f, fi->lock_owner);
 	pthread_mutex_unlock(&f->peer->lock);

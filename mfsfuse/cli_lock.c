@@ -23,6 +23,7 @@ static struct call *lock_call(fuse_req_t req, enum mfs_op op, const struct fuse_
 		return NULL;
 	call_set_file(c, f);
 	c->h.a = fi->lock_owner;
+	c->of_locks = true;
 	return c;
 }
 
@@ -116,7 +117,7 @@ static void note(struct call *c)
 
 static void done_lock(struct call *c, struct result *r)
 {
-	if (r->err == 0 && !c->req && c->h.b) {
+	if (r->err == 0 && !c->req) {
 		give_back(c);
 		return;
 	}

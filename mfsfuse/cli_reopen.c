@@ -160,7 +160,12 @@ static int lock_again(struct way *w, const struct again *a)
 	for (size_t i = 0; i < a->lock_count && r == 0; i++) {
 		const struct held *l = &a->locks[i];
 		struct mfs_out out = {.buf = text, .cap = sizeof(text)};
-		struct mfs_hdr h = {.op = MFS_OP_SETLK, .file = a->id, .a = l->owner};
+		struct mfs_hdr h = {
+			.op = MFS_OP_SETLK,
+			.node = a->inode->fh,
+			.file = a->id,
+			.a = l->owner,
+		};
 
 		mfs_put_lock(&out, &(struct mfs_lock){
 					   .type = l->type,

@@ -74,16 +74,17 @@ static void send_cancel(struct peer *p, const struct call *lock_call)
 /* True: the caller shall have EINTR now. With the peer's lock held. */
 static bool gives_up(struct peer *p, struct call *c)
 {
-	if (!c->is_lock)
+	if (!c->of_locks)
 		return was_killed(c->pid);
+	/* The kernel closes the file as soon as it has an answer. That must not overtake what
+	 * takes or ends a lock: the server would keep the lock of a process that is gone. */
 	if (!p->stream)
-		return true;
-	if (!c->cancel_sent) {
+		return c->is_lock || was_killed(c->pid);
+	if (c->is_lock && !c->cancel_sent) {
 		c->cancel_sent = true;
 		send_cancel(p, c);
 	}
-	/* The server says whether it had the lock already. It is given the time to. */
-	return was_killed(c->pid);
+	return false;
 }
 
 static void mark_interrupted(struct peer *p)

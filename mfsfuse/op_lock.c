@@ -219,21 +219,27 @@ static int lock_get(const struct request *rq, struct flock *ret)
 	return 0;
 }
 
-static int file_and_key(struct request *rq, struct file_ref *file, struct lowner_key *key)
+static struct lowner_key key_of(const struct request *rq)
+{
+	return (struct lowner_key){.node = rq->h.node, .owner = rq->h.a};
+}
+
+/* The file must be open, and be the one that is named. */
+static int file_get(struct request *rq, struct file_ref *file)
 {
 	int r;
 
 	file->s = rq->s;
 	r = sfile_get(rq->s, rq->h.file, &file->f);
-	if (r == 0)
-		*key = (struct lowner_key){.node = file->f->node, .owner = rq->h.a};
+	if (r == 0 && !mfs_fh_equal(&file->f->node, &rq->h.node))
+		r = -EBADF;
 	return r;
 }
 
 int op_getlk(struct request *rq, struct reply *rp)
 {
 	_cleanup_file_ref_ struct file_ref file = {0};
-	struct lowner_key key;
+	const struct lowner_key key = key_of(rq);
 	struct lowner *o;
 	struct mfs_lock l;
 	struct flock fl;
@@ -241,7 +247,7 @@ int op_getlk(struct request *rq, struct reply *rp)
 
 	r = lock_get(rq, &fl);
 	if (r == 0)
-		r = file_and_key(rq, &file, &key);
+		r = file_get(rq, &file);
 	if (r < 0)
 		return r;
 	o = lowner_find(rq->s, &key);
@@ -280,10 +286,25 @@ static int record_lock(struct request *rq, int fd, struct flock *fl)
 	return r;
 }
 
-int op_setlk(struct request *rq, struct reply *rp)
+/* An owner that has no locks yet needs an open file; giving back must work without. 1: there is
+ * nothing to give back. */
+static int lowner_get(struct request *rq, bool unlock, struct lowner **ret)
 {
 	_cleanup_file_ref_ struct file_ref file = {0};
-	struct lowner_key key;
+	const struct lowner_key key = key_of(rq);
+	int r;
+
+	*ret = lowner_find(rq->s, &key);
+	if (*ret)
+		return 0;
+	if (unlock)
+		return 1;
+	r = file_get(rq, &file);
+	return r < 0 ? r : lowner_new(rq->s, &key, file.f, ret);
+}
+
+int op_setlk(struct request *rq, struct reply *rp)
+{
 	struct lowner *o;
 	struct flock fl;
 	int r;
@@ -291,17 +312,9 @@ int op_setlk(struct request *rq, struct reply *rp)
 	(void)rp;
 	r = lock_get(rq, &fl);
 	if (r == 0)
-		r = file_and_key(rq, &file, &key);
-	if (r < 0)
-		return r;
-	o = lowner_find(rq->s, &key);
-	if (!o && fl.l_type == F_UNLCK)
-		return 0;
-	if (!o) {
-		r = lowner_new(rq->s, &key, file.f, &o);
-		if (r < 0)
-			return r;
-	}
+		r = lowner_get(rq, fl.l_type == F_UNLCK, &o);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = record_lock(rq, o->fd, &fl);
 	lowner_put(rq->s, o);
 	return r;
@@ -310,15 +323,11 @@ int op_setlk(struct request *rq, struct reply *rp)
 /* POSIX: closing any descriptor of a file ends all of the process's locks on it. */
 int op_flush(struct request *rq, struct reply *rp)
 {
-	_cleanup_file_ref_ struct file_ref file = {0};
-	struct lowner_key key;
-	int r;
+	const struct lowner_key key = key_of(rq);
 
 	(void)rp;
-	r = file_and_key(rq, &file, &key);
-	if (r == 0)
-		lowner_end(rq->s, &key);
-	return r;
+	lowner_end(rq->s, &key);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ flock */

@@ -72,7 +72,7 @@ enum mfs_op {
 	MFS_OP_FALLOCATE = 40, /* file, a: mode, b: offset, c: length */
 	MFS_OP_LSEEK = 41,     /* file, a: offset, b: whence -> a: offset */
 	MFS_OP_COPY = 42,  /* file, a: offset, b: length, c: offset out; body: u64 file out -> a */
-	MFS_OP_FLUSH = 43, /* file, a: lock owner whose record locks end */
+	MFS_OP_FLUSH = 43, /* a: lock owner whose record locks on the node end */
 
 	MFS_OP_SETXATTR = 50,    /* a: flags; body: string name, value */
 	MFS_OP_GETXATTR = 51,    /* a: size, 0 = ask; name -> a: size, value */
