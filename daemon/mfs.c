@@ -13,6 +13,7 @@
 #include "common/msg.h"
 #include "daemon/conn.h"
 #include "daemon/local_socket.h"
+#include "daemon/mfs_kept.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include "daemon/process.h"
@@ -32,6 +33,8 @@
 #define BACKOFF_MAX 5.0
 /* One that ran this long starts the backoff anew. */
 #define GOOD_USEC 10000000
+/* A client that ends so often without that cannot go on where the first one stopped. */
+#define QUICK_MAX 8
 #define QUEUE_MAX (8u << 20)
 
 enum { SERVER, CLIENT, SLOTS };
@@ -39,18 +42,21 @@ enum { SERVER, CLIENT, SLOTS };
 struct mfs_slot {
 	struct mosixd *d;
 	const char *title;
-	const char *argv[3];
+	const char *argv[4];
 	struct conn *conn;
 	struct process process;
 	struct ev_io died;
 	struct ev_timer timer; /* until it is to be started */
 	double backoff;
 	int64_t started_usec;
+	struct mfs_kept *kept; /* what outlives the process, or NULL */
+	unsigned int quick;    /* times that it has ended too soon */
 };
 
 struct mfs {
 	struct local_socket *socket;
 	struct mfs_slot slots[SLOTS];
+	struct mfs_kept kept;
 };
 
 /* ------------------------------------------------------------------ what they are told */
@@ -111,6 +117,20 @@ static void slot_again(struct mfs_slot *s)
 	s->backoff = s->backoff * 2 < BACKOFF_MAX ? s->backoff * 2 : BACKOFF_MAX;
 }
 
+/* Better an error for what is open than a mount that hangs for ever. */
+static void slot_count_quick(struct mfs_slot *s)
+{
+	if (clock_usec() - s->started_usec > GOOD_USEC) {
+		s->quick = 0;
+	} else if (++s->quick == QUICK_MAX) {
+		log_err("%s cannot go on with its mount, which is made anew; jobs of other nodes "
+			"that run here have lost their files",
+			s->title);
+		mfs_kept_drop(s->kept);
+		s->quick = 0;
+	}
+}
+
 static void slot_on_died(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	struct mfs_slot *s = w->data;
@@ -121,6 +141,8 @@ static void slot_on_died(struct ev_loop *loop, struct ev_io *w, int revents)
 	log_warn("%s (process %d) has ended; it is started again", s->title, (int)s->process.pid);
 	process_close(&s->process);
 	s->conn = conn_free(s->conn);
+	if (s->kept)
+		slot_count_quick(s);
 	slot_again(s);
 }
 
@@ -160,6 +182,13 @@ static int slot_spawn(struct mfs_slot *s)
 	int pair[2], r;
 
 	snprintf(cgroup, sizeof(cgroup), "%s/guests", s->d->cgroup);
+	if (s->kept) {
+		r = mfs_kept_ready(s->kept);
+		if (r < 0)
+			return r;
+		sp.more = s->kept->fds;
+		sp.more_count = KEPT_COUNT;
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	ours = pair[0];
@@ -212,6 +241,12 @@ static int adopt(struct mosixd *d, struct conn *c, const Mosix__MfsHello *m)
 	}
 	process_close(&s->process);
 	s->process = p;
+	if (s->kept) {
+		r = mfs_kept_adopt(s->kept, &p);
+		if (r < 0)
+			log_warn("The mount of %s would not outlive it: %s", s->title,
+				 strerror(-r));
+	}
 	slot_watch(s);
 	ev_timer_stop(d->loop, &s->timer);
 	s->started_usec = clock_usec();
@@ -272,7 +307,7 @@ void mfs_reload(struct mosixd *d)
 }
 
 static void slot_init(struct mosixd *d, int which, const char *title, const char *path,
-		      const char *arg)
+		      const char *option, const char *arg)
 {
 	struct mfs_slot *s = &d->mfs->slots[which];
 	struct stat st;
@@ -280,7 +315,8 @@ static void slot_init(struct mosixd *d, int which, const char *title, const char
 	s->d = d;
 	s->title = title;
 	s->argv[0] = path;
-	s->argv[1] = arg;
+	s->argv[1] = option;
+	s->argv[2] = arg;
 	s->process.pidfd = -1;
 	s->backoff = BACKOFF_MIN;
 	ev_io_init(&s->died, slot_on_died, -1, EV_READ);
@@ -303,8 +339,10 @@ int mfs_new(struct mosixd *d, struct err *e)
 	/* Nothing else may be asked of it: what is mounted there may hang. */
 	if (mkdir(CONF_MFS_MOUNT, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, -errno, "Cannot make %s", CONF_MFS_MOUNT);
-	slot_init(d, SERVER, "mosix-mfsd", LIBEXECDIR "/mosix-mfsd", NULL);
-	slot_init(d, CLIENT, "mosix-mfs", LIBEXECDIR "/mosix-mfs", CONF_MFS_MOUNT);
+	mfs_kept_init(&d->mfs->kept);
+	d->mfs->slots[CLIENT].kept = &d->mfs->kept;
+	slot_init(d, SERVER, "mosix-mfsd", LIBEXECDIR "/mosix-mfsd", NULL, NULL);
+	slot_init(d, CLIENT, "mosix-mfs", LIBEXECDIR "/mosix-mfs", "--kept", CONF_MFS_MOUNT);
 	return local_socket_new(&d->mfs->socket, d, CONF_MFS_SOCK, 0600, on_accepted, e);
 }
 
@@ -321,6 +359,7 @@ void mfs_free(struct mosixd *d)
 		conn_free(s->conn);
 		process_close(&s->process);
 	}
+	mfs_kept_done(&d->mfs->kept);
 	free(d->mfs);
 	d->mfs = NULL;
 }

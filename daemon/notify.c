@@ -3,6 +3,8 @@
 #include "daemon/notify.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #ifdef HAVE_SYSTEMD
@@ -31,6 +33,32 @@ void notify_status(const char *text)
 {
 	sd_notifyf(0, "STATUS=%s", text);
 }
+
+void notify_keep(const char *name, int fd)
+{
+	char text[128];
+
+	/* Not to be dropped because poll() finds something wrong with it. */
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+	sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+}
+
+void notify_drop(const char *name)
+{
+	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+void notify_kept(void (*take)(void *data, const char *name, int fd), void *data)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+
+	for (int i = 0; i < n; i++) {
+		take(data, names[i], SD_LISTEN_FDS_START + i);
+		free(names[i]);
+	}
+	free(names);
+}
 #else
 void notify_ready(void)
 {
@@ -47,5 +75,22 @@ void notify_stopping(void)
 void notify_status(const char *text)
 {
 	(void)text;
+}
+
+void notify_keep(const char *name, int fd)
+{
+	(void)name;
+	(void)fd;
+}
+
+void notify_drop(const char *name)
+{
+	(void)name;
+}
+
+void notify_kept(void (*take)(void *data, const char *name, int fd), void *data)
+{
+	(void)take;
+	(void)data;
 }
 #endif

@@ -8,4 +8,10 @@ void notify_reloading(void);
 void notify_stopping(void);
 void notify_status(const char *text);
 
+/* Descriptors that the service manager keeps over a restart of the daemon, or its death. */
+void notify_keep(const char *name, int fd);
+void notify_drop(const char *name);
+/* Those that an earlier daemon left: @take owns the descriptor. Once, at the start. */
+void notify_kept(void (*take)(void *data, const char *name, int fd), void *data);
+
 #endif

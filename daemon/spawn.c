@@ -27,17 +27,39 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int move_fd(int fd)
+/* Beyond all that the numbers to be given may be in use for. */
+#define SPARE_FD 64
+
+static int move_fd(int fd, int to)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int r;
+
+	if (dup2(fd, to) < 0)
+		return -errno;
+	r = fd_set_cloexec(to, false);
+	return r;
+}
+
+static int move_fds(const struct spawn *s)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), given = 0, r = 0;
+	int away[1 + SPAWN_MORE_MAX];
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		return -errno;
-	if (fd >= 0 && (fd == SPAWN_FD ? fd_set_cloexec(fd, false) : dup2(fd, SPAWN_FD)) < 0)
-		return -errno;
-	if (close_range(fd >= 0 ? SPAWN_FD + 1 : SPAWN_FD, ~0u, 0) < 0)
-		return -errno;
-	return 0;
+	if (s->fd >= 0) {
+		given = 1 + (int)s->more_count;
+		for (int i = 0; i < given; i++) {
+			away[i] = fcntl(i ? s->more[i - 1] : s->fd, F_DUPFD_CLOEXEC, SPARE_FD);
+			if (away[i] < 0)
+				return -errno;
+		}
+	}
+	for (int i = 0; i < given && r == 0; i++)
+		r = move_fd(away[i], SPAWN_FD + i);
+	if (r == 0 && close_range((unsigned int)(SPAWN_FD + given), ~0u, 0) < 0)
+		r = -errno;
+	return r;
 }
 
 static _Noreturn void child(const struct spawn *s)
@@ -53,7 +75,7 @@ static _Noreturn void child(const struct spawn *s)
 	 */
 	r = cgroup_enter(s->cgroup, 0);
 	if (r == 0)
-		r = move_fd(s->fd);
+		r = move_fds(s);
 	if (r == 0) {
 		execv(s->argv[0], (char *const *)s->argv);
 		r = -errno;

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "common/stream.h"
-#include "mfsfuse/wire.h"
+#include "mfsfuse/cli_state.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -67,7 +67,6 @@ struct peer {
 	uint64_t down_since;   /* milliseconds */
 	uint64_t last_try;     /* end of the last attempt to connect */
 	uint64_t epoch;
-	uint8_t session[MFS_SESSION_SIZE];
 	bool reopen; /* the server has lost our open files */
 
 	struct call *calls; /* all that wait for a reply, by xid, oldest first */
@@ -79,6 +78,8 @@ struct peer {
 
 /* Table of peers. They are never freed. */
 struct peer *peer_find(uint32_t number);
+/* Makes it, without an address, if there is none. */
+struct peer *peer_get(uint32_t number);
 struct peer *peer_by_name(const char *name);
 /* Listed ones in ascending order: the first with a number above @number, or NULL. */
 struct peer *peer_after(uint32_t number);
@@ -123,6 +124,7 @@ struct inode {
 	} stamp;
 	uint64_t parent; /* where it was found last */
 	char *name;
+	struct inode_rec *rec; /* what outlives this process */
 	UT_hash_handle by_id, by_key;
 };
 
@@ -156,6 +158,10 @@ struct mfs_attr inode_attr(struct inode *i);
 
 void attr_to_stat(const struct mfs_attr *a, struct stat *st);
 
+/* Those that an earlier process left; then, after the files, those that nobody needs go. */
+int inodes_restore(void);
+void inodes_sweep(void);
+
 /* ------------------------------------------------------------------ open files */
 
 struct file {
@@ -165,15 +171,19 @@ struct file {
 	int flags;
 	uint32_t uid, gid; /* who opened it: for what the kernel does on its own */
 	bool dir;
-	int err;           /* the server could not open it again, or its locks are lost */
-	int flock;         /* LOCK_SH, LOCK_EX, or 0 */
-	struct held *held; /* record locks taken through it */
+	int err;              /* the server could not open it again, or its locks are lost */
+	struct held *held;    /* record locks taken through it */
+	struct file_rec *rec; /* what outlives this process */
 	UT_hash_handle hh;
 };
 
 struct file *file_new(fuse_req_t req, struct inode *i, int flags, bool dir);
-/* Known to the server from now on. */
-void file_opened(struct file *f, struct inode *i);
+/* Known to the server from now on. False: no memory. */
+bool file_opened(struct file *f, struct inode *i);
+/* What the kernel calls it, and back. */
+uint64_t file_handle(const struct file *f);
+struct file *file_of(const struct fuse_file_info *fi);
+int files_restore(void);
 /* Tells the server if @told. */
 void file_free(struct file *f, bool told);
 /* An open file of the inode, or 0: stands for an inode that has no name any more. */
@@ -220,6 +230,11 @@ struct call {
 /* A call for the kernel's request @req (may be NULL) about @i, with room for a body of @room
  * bytes in c->out. Takes a reference of its own. On failure @req is answered. */
 struct call *call_new(fuse_req_t req, enum mfs_op op, struct inode *i, size_t room);
+/* The kernel's number of the request that this thread has received last; the same when it is sent
+ * to the next process again. */
+uint64_t request_number(void);
+/* It was received by an earlier process, which may have carried it out. */
+bool request_is_resent(void);
 /* The same without a request and an inode. */
 struct call *call_new_plain(struct peer *p, enum mfs_op op, const struct mfs_fh *fh, size_t room);
 /* The open file that it is about. */

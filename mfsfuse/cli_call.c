@@ -10,7 +10,23 @@
 #include "common/cleanup.h"
 #include "mfsfuse/cli.h"
 
+/* Calls of our own have odd numbers, those of the kernel's requests the kernel's even ones. */
 static atomic_uint_fast64_t last_xid;
+
+static uint64_t next_xid(void)
+{
+	struct timespec t;
+	uint64_t none = 0;
+
+	/* Not those of an earlier process. */
+	if (!atomic_load(&last_xid)) {
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		atomic_compare_exchange_strong(
+			&last_xid, &none,
+			((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec) << 1 | 1);
+	}
+	return atomic_fetch_add(&last_xid, 2) + 2;
+}
 
 uint64_t cli_now_ms(void)
 {
@@ -35,7 +51,7 @@ struct call *call_new_plain(struct peer *p, enum mfs_op op, const struct mfs_fh 
 	}
 	c->peer = p;
 	c->h.op = (uint16_t)op;
-	c->h.xid = atomic_fetch_add(&last_xid, 1) + 1;
+	c->h.xid = next_xid();
 	c->h.node = *fh;
 	c->out = (struct mfs_out){.buf = c->msg + MFS_HDR_SIZE, .cap = room};
 	return c;
@@ -60,6 +76,11 @@ struct call *call_new(fuse_req_t req, enum mfs_op op, struct inode *i, size_t ro
 		c->h.uid = ctx->uid;
 		c->h.gid = ctx->gid;
 		c->h.umask = ctx->umask;
+		c->h.xid = request_number();
+		if (request_is_resent()) {
+			c->sent_once = true;
+			c->h.flags = MFS_FLAG_REPLAY;
+		}
 	}
 	return c;
 }
@@ -174,7 +195,7 @@ void call_repeat(struct call *c)
 	c->repeated = true;
 	c->sent = 0;
 	c->sent_once = false;
-	c->h.xid = atomic_fetch_add(&last_xid, 1) + 1;
+	c->h.xid = next_xid();
 	start(c);
 }
 

@@ -119,7 +119,7 @@ static int hello(struct peer *p, struct stream *s)
 	struct mfs_in in = {.buf = body};
 	int r;
 
-	memcpy(h.session, p->session, sizeof(h.session));
+	memcpy(h.session, state_head()->session, sizeof(h.session));
 	mfs_put_hello(&out, &h);
 	r = call_sync(s, &hdr, &out, &reply, body, sizeof(body));
 	if (r < 0)

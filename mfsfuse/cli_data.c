@@ -13,7 +13,7 @@
 static struct call *file_call(fuse_req_t req, enum mfs_op op, const struct fuse_file_info *fi,
 			      size_t room)
 {
-	struct file *f = (struct file *)(uintptr_t)fi->fh;
+	struct file *f = file_of(fi);
 	struct call *c;
 
 	if (!f || f->err) {
@@ -136,7 +136,7 @@ void cli_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_
 	      fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
 	      int flags)
 {
-	struct file *to = (struct file *)(uintptr_t)fi_out->fh;
+	struct file *to = file_of(fi_out);
 	struct call *c;
 
 	(void)ino_in;

@@ -4,23 +4,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "common/cleanup.h"
 #include "mfsfuse/cli_held.h"
 
-static atomic_uint_fast64_t last_file;
-
 /* ------------------------------------------------------------------ files */
 
+/* A file has the number of the request that opened it: if that is sent to the next process again
+ * it is the same file. */
 struct file *file_new(fuse_req_t req, struct inode *i, int flags, bool dir)
 {
 	struct file *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
-	f->id = atomic_fetch_add(&last_file, 1) + 1;
+	f->id = request_number();
 	f->peer = i->peer;
 	f->flags = flags;
 	f->uid = fuse_req_ctx(req)->uid;
@@ -29,31 +28,109 @@ struct file *file_new(fuse_req_t req, struct inode *i, int flags, bool dir)
 	return f;
 }
 
-void file_opened(struct file *f, struct inode *i)
+static void record(struct file *f)
 {
+	f->rec->file = f;
+	f->rec->inode = f->inode->id;
+	f->rec->flags = f->flags;
+	f->rec->uid = f->uid;
+	f->rec->gid = f->gid;
+	f->rec->peer = f->peer->number;
+	f->rec->dir = f->dir;
+	f->rec->id = f->id;
+}
+
+static struct file *find(struct peer *p, uint64_t id)
+{
+	struct file *f = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	HASH_FIND(hh, p->files, &id, sizeof(id), f);
+	pthread_mutex_unlock(&p->lock);
+	return f;
+}
+
+bool file_opened(struct file *f, struct inode *i)
+{
+	struct file *old = find(f->peer, f->id);
+
+	/* An earlier process had opened it, but did not come to say so. */
+	if (old)
+		file_free(old, false);
 	inode_ref(i);
 	f->inode = i;
+	f->rec = state_take(STATE_FILES);
+	if (!f->rec)
+		return false;
+	record(f);
 	pthread_mutex_lock(&f->peer->lock);
 	HASH_ADD(hh, f->peer->files, id, sizeof(f->id), f);
 	pthread_mutex_unlock(&f->peer->lock);
+	return f->hh.tbl != NULL;
+}
+
+/* The record's number, and part of the file's so that a file that was opened later is not taken
+ * for it. */
+uint64_t file_handle(const struct file *f)
+{
+	return (f->id >> 1) << 32 | (uint32_t)(state_number(STATE_FILES, f->rec) + 1);
+}
+
+static struct file *file_by_handle(uint64_t handle)
+{
+	const uint32_t number = (uint32_t)handle;
+	const struct file_rec *rec = number ? state_at(STATE_FILES, number - 1) : NULL;
+
+	if (!rec || rec->released || !rec->id || (uint32_t)(rec->id >> 1) != handle >> 32)
+		return NULL;
+	return rec->file;
+}
+
+struct file *file_of(const struct fuse_file_info *fi)
+{
+	return fi ? file_by_handle(fi->fh) : NULL;
+}
+
+/* The server knows, or never will. */
+static void done_release(struct call *c, struct result *r)
+{
+	(void)r;
+	state_put(STATE_FILES, state_at(STATE_FILES, c->off));
+}
+
+static void tell_release(struct peer *p, struct file_rec *rec)
+{
+	struct call *c = call_new_plain(p, MFS_OP_RELEASE, &(struct mfs_fh){0}, 0);
+
+	if (!c) {
+		state_put(STATE_FILES, rec);
+		return;
+	}
+	c->h.file = rec->id;
+	c->off = state_number(STATE_FILES, rec);
+	call_send(c, done_release);
 }
 
 void file_free(struct file *f, bool told)
 {
-	struct call *c;
-
 	if (f->inode && f->hh.tbl) {
 		pthread_mutex_lock(&f->peer->lock);
 		HASH_DEL(f->peer->files, f);
 		held_free(f);
 		pthread_mutex_unlock(&f->peer->lock);
 	}
-	if (told) {
-		c = call_new_plain(f->peer, MFS_OP_RELEASE, &(struct mfs_fh){0}, 0);
+	if (told && !f->rec) {
+		struct call *c = call_new_plain(f->peer, MFS_OP_RELEASE, &(struct mfs_fh){0}, 0);
+
 		if (c) {
 			c->h.file = f->id;
 			call_send(c, done_err);
 		}
+	} else if (told) {
+		f->rec->released = true;
+		tell_release(f->peer, f->rec);
+	} else {
+		state_put(STATE_FILES, f->rec);
 	}
 	inode_put(f->inode);
 	free(f);
@@ -82,7 +159,7 @@ uint64_t file_hint(struct inode *i)
  * kept of a file whose size is not that of its contents. */
 static void set_mode(struct fuse_file_info *fi, struct file *f, bool keep)
 {
-	fi->fh = (uint64_t)(uintptr_t)f;
+	fi->fh = file_handle(f);
 	fi->direct_io = (f->flags & O_APPEND) != 0;
 	fi->keep_cache = keep && !fi->direct_io;
 }
@@ -107,17 +184,23 @@ static bool get_attr(struct result *r, struct mfs_attr *ret)
 	return r->err == 0;
 }
 
+static bool note_opened(struct call *c, struct inode *i, struct result *r)
+{
+	if (!file_opened(c->file, i))
+		r->err = ENFILE;
+	return r->err == 0;
+}
+
 static void done_open(struct call *c, struct result *r)
 {
 	bool opened = r->err == 0;
 	struct mfs_attr a;
 
-	if (!get_attr(r, &a)) {
+	if (!get_attr(r, &a) || !note_opened(c, c->inode, r)) {
 		drop_file(c, opened);
 		done_err(c, r);
 		return;
 	}
-	file_opened(c->file, c->inode);
 	set_mode(&c->fi, c->file, inode_update(c->inode, &a, true));
 	if (!c->req || fuse_reply_open(c->req, &c->fi) == -ENOENT)
 		drop_file(c, true);
@@ -125,13 +208,14 @@ static void done_open(struct call *c, struct result *r)
 
 static void done_opendir(struct call *c, struct result *r)
 {
-	if (r->err) {
-		drop_file(c, false);
+	bool opened = r->err == 0;
+
+	if (!opened || !note_opened(c, c->inode, r)) {
+		drop_file(c, opened);
 		done_err(c, r);
 		return;
 	}
-	file_opened(c->file, c->inode);
-	c->fi.fh = (uint64_t)(uintptr_t)c->file;
+	c->fi.fh = file_handle(c->file);
 	if (!c->req || fuse_reply_open(c->req, &c->fi) == -ENOENT)
 		drop_file(c, true);
 }
@@ -148,12 +232,13 @@ static void done_create(struct call *c, struct result *r)
 		if (!i)
 			r->err = ENOMEM;
 	}
-	if (r->err) {
+	if (r->err || !note_opened(c, i, r)) {
 		drop_file(c, opened);
 		done_err(c, r);
+		if (i)
+			inode_forget(i->id, 1);
 		return;
 	}
-	file_opened(c->file, i);
 	inode_update(i, &a, true);
 	set_mode(&c->fi, c->file, false);
 	e.ino = i->id;
@@ -252,7 +337,7 @@ void cli_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void cli_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct file *f = (struct file *)(uintptr_t)fi->fh;
+	struct file *f = file_of(fi);
 
 	(void)ino;
 	if (f)
@@ -262,7 +347,7 @@ void cli_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void cli_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct file *f = (struct file *)(uintptr_t)fi->fh;
+	struct file *f = file_of(fi);
 	struct call *c;
 
 	(void)ino;
@@ -281,4 +366,67 @@ void cli_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	held_end(f, fi->lock_owner);
 	pthread_mutex_unlock(&f->peer->lock);
 	call_send(c, done_err);
+}
+
+/* ------------------------------------------------------------------ after a restart */
+
+static int restore_result;
+
+static void restore(void *data)
+{
+	struct file_rec *rec = data;
+	struct inode *i = inode_get(rec->inode);
+	struct file *f = calloc(1, sizeof(*f));
+
+	rec->file = f;
+	if (!f || !i || !i->peer || i->peer->number != rec->peer) {
+		restore_result = f ? -EINVAL : -ENOMEM;
+		inode_put(i);
+		free(f);
+		return;
+	}
+	f->id = rec->id;
+	f->inode = i;
+	f->peer = i->peer;
+	f->flags = rec->flags;
+	f->uid = rec->uid;
+	f->gid = rec->gid;
+	f->dir = rec->dir;
+	f->rec = rec;
+	HASH_ADD(hh, f->peer->files, id, sizeof(f->id), f);
+}
+
+static void restore_open(void *data)
+{
+	const struct file_rec *rec = data;
+
+	if (!rec->released)
+		restore(data);
+}
+
+static void restore_released(void *data)
+{
+	struct file_rec *rec = data;
+	struct peer *p = rec->released ? peer_get(rec->peer) : NULL;
+
+	if (p)
+		tell_release(p, rec);
+}
+
+static void connect_peer(struct peer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->wanted = p->wanted || p->files;
+	pthread_cond_signal(&p->cond);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* A connection is made when all is there that is to be opened again. */
+int files_restore(void)
+{
+	state_each(STATE_FILES, restore_open);
+	state_each(STATE_LOCKS, held_restore);
+	state_each(STATE_FILES, restore_released);
+	peers_each(connect_peer);
+	return restore_result;
 }

@@ -6,7 +6,6 @@
 #include "mfsfuse/cli_held.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/file.h>
 
 #include <utlist.h>
@@ -18,11 +17,13 @@ static uint64_t end_of(uint64_t start, uint64_t len)
 
 static bool add(struct file *f, const struct held *h)
 {
-	struct held *n = malloc(sizeof(*n));
+	struct held *n = state_take(STATE_LOCKS);
 
 	if (!n)
 		return false;
 	*n = *h;
+	n->file = f->id;
+	n->record = state_number(STATE_FILES, f->rec);
 	LL_PREPEND(f->held, n);
 	return true;
 }
@@ -46,7 +47,7 @@ static void cut(struct file *f, uint64_t owner, uint64_t start, uint64_t end)
 			h->start = end;
 		} else {
 			LL_DELETE(f->held, h);
-			free(h);
+			state_put(STATE_LOCKS, h);
 		}
 	}
 }
@@ -82,6 +83,17 @@ void held_free(struct file *f)
 
 	LL_FOREACH_SAFE (f->held, h, next) {
 		LL_DELETE(f->held, h);
-		free(h);
+		state_put(STATE_LOCKS, h);
 	}
+}
+
+void held_restore(void *rec)
+{
+	struct held *h = rec;
+	const struct file_rec *f = state_at(STATE_FILES, h->record);
+
+	if (f && f->id == h->file && !f->released && f->file)
+		LL_PREPEND(f->file->held, h);
+	else
+		state_put(STATE_LOCKS, h);
 }

@@ -7,9 +7,11 @@
 
 #include "mfsfuse/cli.h"
 
-/* A record lock; belongs to the file through which it was taken. */
+/* A record lock, in STATE_LOCKS; belongs to the file through which it was taken. */
 struct held {
+	uint64_t file; /* its number; first, as in all records */
 	struct held *next;
+	uint64_t record; /* the file's, in STATE_FILES */
 	uint64_t owner;
 	uint32_t type;
 	uint64_t start, end; /* end is behind the last byte, or UINT64_MAX */
@@ -20,5 +22,7 @@ void held_set(struct file *f, uint64_t owner, const struct mfs_lock *l);
 /* @owner has no more locks on the file's inode. */
 void held_end(struct file *f, uint64_t owner);
 void held_free(struct file *f);
+/* A record of STATE_LOCKS that an earlier process left. */
+void held_restore(void *rec);
 
 #endif

@@ -3,6 +3,7 @@
  * The inodes that the kernel knows. One inode of a server is one inode here, whatever its names.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -25,7 +26,6 @@ static_assert(offsetof(struct inode, fh) == offsetof(struct inode, peer) + sizeo
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct inode *by_id, *by_key;
-static uint64_t last_id = CLI_INO_FIRST;
 
 /* Stands for the root and for the names in it: neither peer nor handle. */
 static struct inode root = {.id = FUSE_ROOT_ID, .refs = 1, .nlookup = 1};
@@ -70,19 +70,46 @@ static struct inode *find_key(struct peer *p, const struct mfs_fh *fh)
 	return i;
 }
 
+static void inode_destroy(struct inode *i)
+{
+	state_put(STATE_INODES, i->rec);
+	free(i->name);
+	free(i);
+}
+
+static uint64_t next_id(void)
+{
+	struct state_head *h = state_head();
+
+	if (h->last_id < CLI_INO_FIRST)
+		h->last_id = CLI_INO_FIRST;
+	return ++h->last_id;
+}
+
 static struct inode *inode_new(struct peer *p, const struct mfs_fh *fh)
 {
 	struct inode *i = calloc(1, sizeof(*i));
 
 	if (!i)
 		return NULL;
+	i->rec = state_take(STATE_INODES);
 	i->peer = p;
 	i->fh = *fh;
-	i->id = fh->kind == MFS_FH_ROOT ? CLI_INO_PEER + p->number : ++last_id;
-	if (table_add(i))
-		return i;
-	free(i);
-	return NULL;
+	i->id = fh->kind == MFS_FH_ROOT ? CLI_INO_PEER + p->number : next_id();
+	if (!i->rec || !table_add(i)) {
+		inode_destroy(i);
+		return NULL;
+	}
+	i->rec->peer = p->number;
+	i->rec->fh = *fh;
+	i->rec->id = i->id;
+	return i;
+}
+
+static void count_lookups(struct inode *i, uint64_t n)
+{
+	i->nlookup += n;
+	i->rec->nlookup = i->nlookup;
 }
 
 static void forget_pin(struct inode *i)
@@ -100,8 +127,7 @@ static void inode_free(struct inode *i)
 {
 	if (i->fh.kind == MFS_FH_PIN)
 		forget_pin(i);
-	free(i->name);
-	free(i);
+	inode_destroy(i);
 }
 
 /* With the lock held: true if the caller has to free it. */
@@ -135,7 +161,7 @@ void inode_ref(struct inode *i)
 void inode_ref_kernel(struct inode *i)
 {
 	pthread_mutex_lock(&lock);
-	i->nlookup++;
+	count_lookups(i, 1);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -166,7 +192,7 @@ void inode_forget(fuse_ino_t id, uint64_t count)
 	pthread_mutex_lock(&lock);
 	i = find_id(id);
 	if (i && i != &root) {
-		i->nlookup -= count < i->nlookup ? count : i->nlookup;
+		count_lookups(i, -(count < i->nlookup ? count : i->nlookup));
 		over = inode_over(i);
 	}
 	pthread_mutex_unlock(&lock);
@@ -188,6 +214,11 @@ static void set_name(struct inode *i, uint64_t parent, const char *name)
 	free(i->name);
 	i->name = copy;
 	i->parent = parent;
+	i->rec->parent = parent;
+	if (strlen(name) <= STATE_NAME_MAX)
+		strcpy(i->rec->name, name);
+	else
+		i->rec->name[0] = '\0';
 }
 
 static struct stamp stamp_of(const struct mfs_attr *a)
@@ -223,6 +254,8 @@ static bool update(struct inode *i, const struct mfs_attr *a, bool opened)
 	i->racy = a->flags & MFS_ATTR_RECENT;
 	i->attr = *a;
 	i->attr_known = true;
+	i->rec->ino = a->ino;
+	i->rec->mode = a->mode;
 	if (opened || (i->stamp_known && !same_data(&i->stamp, &s))) {
 		i->stamp = s;
 		i->stamp_known = true;
@@ -258,7 +291,7 @@ struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t par
 		i = inode_new(p, &a->fh);
 	if (i) {
 		i->refs++;
-		i->nlookup++;
+		count_lookups(i, 1);
 		update(i, a, false);
 		set_name(i, parent, name);
 	}
@@ -276,7 +309,7 @@ struct inode *inode_remembered(struct peer *p, uint64_t parent, const char *name
 		if (i->peer == p && i->name && i->parent == parent && i->nlookup &&
 		    strcmp(i->name, name) == 0) {
 			i->refs++;
-			i->nlookup++;
+			count_lookups(i, 1);
 			found = i;
 			break;
 		}
@@ -318,7 +351,7 @@ struct inode *inode_of_peer(struct peer *p)
 		i = inode_new(p, &fh);
 	if (i) {
 		i->refs++;
-		i->nlookup++;
+		count_lookups(i, 1);
 		if (!i->attr_known)
 			i->attr = (struct mfs_attr){.ino = 2, .mode = S_IFDIR | 0755, .nlink = 2};
 	}
@@ -352,4 +385,54 @@ void attr_to_stat(const struct mfs_attr *a, struct stat *st)
 		.st_mtim = {.tv_sec = a->mtime, .tv_nsec = a->mtime_ns},
 		.st_ctim = {.tv_sec = a->ctime, .tv_nsec = a->ctime_ns},
 	};
+}
+
+/* ------------------------------------------------------------------ after a restart */
+
+static int restore_result;
+
+/* What was known of its contents is not. */
+static void restore(void *data)
+{
+	struct inode_rec *rec = data;
+	struct inode *i = calloc(1, sizeof(*i));
+
+	if (!i) {
+		restore_result = -ENOMEM;
+		return;
+	}
+	i->rec = rec;
+	i->id = rec->id;
+	i->peer = peer_get(rec->peer);
+	i->fh = rec->fh;
+	i->nlookup = rec->nlookup;
+	i->locks = 1;
+	i->racy = true;
+	i->attr = (struct mfs_attr){.ino = rec->ino, .mode = rec->mode, .nlink = 1};
+	i->attr_known = rec->mode != 0;
+	i->parent = rec->parent;
+	rec->name[STATE_NAME_MAX] = '\0';
+	if (*rec->name)
+		i->name = strdup(rec->name);
+	if (!i->peer || !table_add(i)) {
+		free(i->name);
+		free(i);
+		restore_result = -ENOMEM;
+	}
+}
+
+int inodes_restore(void)
+{
+	state_each(STATE_INODES, restore);
+	return restore_result;
+}
+
+void inodes_sweep(void)
+{
+	struct inode *i, *next;
+
+	HASH_ITER (by_id, by_id, i, next) {
+		if (inode_over(i))
+			inode_free(i);
+	}
 }

@@ -11,7 +11,7 @@
 
 static struct call *lock_call(fuse_req_t req, enum mfs_op op, const struct fuse_file_info *fi)
 {
-	struct file *f = (struct file *)(uintptr_t)fi->fh;
+	struct file *f = file_of(fi);
 	struct call *c;
 
 	if (!f || f->err) {
@@ -106,7 +106,7 @@ static void note(struct call *c)
 	pthread_mutex_lock(&p->lock);
 	HASH_FIND(hh, p->files, &c->h.file, sizeof(c->h.file), f);
 	if (f && c->h.op == MFS_OP_FLOCK) {
-		f->flock = c->h.a == LOCK_UN ? 0 : (int)c->h.a;
+		f->rec->flock = c->h.a == LOCK_UN ? 0 : (int)c->h.a;
 	} else if (f) {
 		const struct mfs_lock l = asked_for(c);
 

@@ -169,11 +169,6 @@ void cli_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f)
 
 /* ------------------------------------------------------------------ attributes */
 
-static struct file *file_of(const struct fuse_file_info *fi)
-{
-	return fi ? (struct file *)(uintptr_t)fi->fh : NULL;
-}
-
 static void done_getattr(struct call *c, struct result *r)
 {
 	struct call *again;

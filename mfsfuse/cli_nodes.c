@@ -77,11 +77,27 @@ static struct peer *peer_new(uint32_t number)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->cond, NULL);
 	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->wake < 0 || key_random(p->session, sizeof(p->session)) < 0 ||
-	    pthread_create(&t, NULL, peer_thread, p) != 0) {
+	if (p->wake < 0 || pthread_create(&t, NULL, peer_thread, p) != 0) {
 		free(p);
 		return NULL;
 	}
+	return p;
+}
+
+struct peer *peer_get(uint32_t number)
+{
+	struct peer *p = peer_find(number);
+
+	if (p || number == 0 || number > NODE_MAX)
+		return p;
+	p = peer_new(number);
+	if (!p)
+		return NULL;
+	pthread_rwlock_wrlock(&lock);
+	peers[number] = p;
+	if (number > highest)
+		highest = number;
+	pthread_rwlock_unlock(&lock);
 	return p;
 }
 
@@ -96,17 +112,9 @@ int peer_configure(const struct node_config *c)
 
 	if (c->number == 0 || c->number > NODE_MAX)
 		return -EINVAL;
-	p = peer_find(c->number);
-	if (!p) {
-		p = peer_new(c->number);
-		if (!p)
-			return -ENOMEM;
-		pthread_rwlock_wrlock(&lock);
-		peers[c->number] = p;
-		if (c->number > highest)
-			highest = c->number;
-		pthread_rwlock_unlock(&lock);
-	}
+	p = peer_get(c->number);
+	if (!p)
+		return -ENOMEM;
 	pthread_rwlock_wrlock(&lock);
 	pthread_mutex_lock(&p->lock);
 	if (p->stream && (p->self != c->self || !same_addr(&p->addr, &c->addr)))

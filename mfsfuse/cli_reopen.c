@@ -70,7 +70,7 @@ static int copy_files(struct peer *p, struct again_list *ret)
 			break;
 		a->id = f->id;
 		a->flags = f->flags;
-		a->flock = f->flock;
+		a->flock = f->rec->flock;
 		inode_ref(f->inode);
 		a->inode = f->inode;
 		r = copy_locks(f, a);

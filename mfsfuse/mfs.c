@@ -18,10 +18,11 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "mfsfuse/cli.h"
+#include "mfsfuse/cli_session.h"
 #include "mfsfuse/dlink.h"
 #include "mfsfuse/net.h"
 
-#define THREADS 16
+#define CONFIG_SECONDS 5
 #define TIMEOUT_MS 10000u
 #define TIMEOUT_MIN_MS 6000u
 
@@ -31,8 +32,13 @@ static struct {
 	const char *mountpoint;
 	const char *key_path;
 	bool standalone;
+	bool kept;
 	struct err err;
 } opt;
+
+static pthread_mutex_t config_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t config_cond = PTHREAD_COND_INITIALIZER;
+static bool configured;
 
 /* ------------------------------------------------------------------ FUSE */
 
@@ -106,34 +112,6 @@ const struct fuse_lowlevel_ops cli_ops = {
 	.flock = cli_flock,
 };
 
-/* What a client that was killed has left: nobody can use it, and nothing mounts over it. */
-static void drop_dead_mount(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0 && errno == ENOTCONN)
-		umount2(path, MNT_DETACH);
-}
-
-static int mount_it(struct err *e)
-{
-	char name[] = "mosix-mfs", flag[] = "-o";
-	char options[] = "allow_other,fsname=mosix,subtype=mfs,nosuid,nodev,max_read=1048576";
-	char *argv[] = {name, flag, options, NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-
-	drop_dead_mount(opt.mountpoint);
-	if (mkdir(opt.mountpoint, 0755) < 0 && errno != EEXIST)
-		return err_sys(e, -errno, "cannot make %s", opt.mountpoint);
-	cli.se = fuse_session_new(&args, &cli_ops, sizeof(cli_ops), NULL);
-	fuse_opt_free_args(&args);
-	if (!cli.se)
-		return err_set(e, -EIO, "cannot make a FUSE session");
-	if (fuse_session_mount(cli.se, opt.mountpoint) != 0)
-		return err_set(e, -EIO, "cannot mount on %s", opt.mountpoint);
-	return 0;
-}
-
 /* ------------------------------------------------------------------ configuration */
 
 static void take_node(const Mosix__MfsNode *n)
@@ -159,6 +137,22 @@ static void take_config(const Mosix__MfsConfig *c)
 	for (size_t i = 0; i < c->n_nodes; i++)
 		take_node(c->nodes[i]);
 	peers_sweep();
+	pthread_mutex_lock(&config_lock);
+	configured = true;
+	pthread_cond_signal(&config_cond);
+	pthread_mutex_unlock(&config_lock);
+}
+
+static void wait_for_config(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CONFIG_SECONDS;
+	pthread_mutex_lock(&config_lock);
+	while (!configured && pthread_cond_timedwait(&config_cond, &config_lock, &end) == 0)
+		;
+	pthread_mutex_unlock(&config_lock);
 }
 
 /* "N=ADDRESS:PORT" or "N=self". */
@@ -240,27 +234,18 @@ static int start(struct err *e)
 		peers_set_key(key);
 		explicit_bzero(key, sizeof(key));
 	}
-	r = mount_it(e);
-	if (r == 0 && !opt.standalone) {
+	r = session_open(opt.kept, e);
+	if (r < 0)
+		return r;
+	if (!opt.standalone) {
 		r = dlink_start(&ops);
 		if (r < 0)
-			err_sys(e, r, "cannot start a thread");
+			return err_sys(e, r, "cannot start a thread");
 	}
-	return r;
-}
-
-static int run(void)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
-
-	fuse_loop_cfg_set_clone_fd(config, 0);
-	fuse_loop_cfg_set_max_threads(config, THREADS);
-	fuse_loop_cfg_set_idle_threads(config, THREADS);
-	r = fuse_session_loop_mt(cli.se, config);
-	fuse_loop_cfg_destroy(config);
-	fuse_session_unmount(cli.se);
-	return r;
+	/* What the kernel knows of nodes must not fail because we do not know them yet. */
+	if (!opt.standalone && session_is_resumed())
+		wait_for_config();
+	return session_start(opt.mountpoint, e);
 }
 
 /* ------------------------------------------------------------------ command line */
@@ -281,6 +266,9 @@ static error_t parse(int c, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		cli.server_sock = arg;
+		return 0;
+	case 'K':
+		opt.kept = true;
 		return 0;
 	case 't':
 		cli.timeout_ms = (unsigned int)strtoul(arg, NULL, 10) * 1000;
@@ -307,6 +295,7 @@ int main(int argc, char **argv)
 		{"key", 'k', "FILE", 0, "the cluster key, with --node", 0},
 		{"plain", 'p', NULL, 0, "neither key nor encryption, with --node", 0},
 		{"socket", 's', "PATH", 0, "of our own node's server", 0},
+		{"kept", 'K', NULL, 0, "descriptors 4 and 5 outlive this process", 0},
 		{"timeout", 't', "SECONDS", 0, "wait so long for an unreachable node (10)", 0},
 		{0},
 	};
@@ -324,5 +313,5 @@ int main(int argc, char **argv)
 		log_err("mosix-mfs: %s", e.text);
 		return 1;
 	}
-	return run() == 0 ? 0 : 1;
+	return session_run() == 0 ? 0 : 1;
 }

@@ -15,7 +15,7 @@ if [ -z "${MFS_IN_ROOT:-}" ]; then
 	}
 	trap - EXIT
 	rm -rf "$test_tmp"
-	exec "$lab_command" root env MFS_IN_ROOT=1 /src/test/it/mfs.t
+	exec "$lab_command" root env MFS_IN_ROOT=1 "MFS_ONLY=${MFS_ONLY:-}" /src/test/it/mfs.t
 fi
 
 bin=${MFS_BIN:-/build/mfsfuse}
@@ -397,6 +397,83 @@ restart_under_load() {
 	wait "$writer" || fails cat "$test_tmp/load"
 }
 
+# Whoever keeps the connection to the kernel and the state can start a client anew on them.
+client_restart() {
+	local pid other fuse state
+	fresh kept
+	mkdir -p "$test_tmp/C"
+	rm -f "$test_tmp/state"
+	exec {fuse}<>/dev/fuse {state}<>"$test_tmp/state"
+	start_kept
+	python3 "$tools/steady.py" "$test_tmp/C/1/$d" unlinked >"$test_tmp/steady" 2>&1 {fuse}>&- &
+	pid=$!
+	for _ in 1 2 3 4 5; do
+		wait_for 20 longer "$home/$d/log" 3
+		kill_client
+		# These come to nobody.
+		touch "$test_tmp/C/1/$d/meanwhile" {fuse}>&- &
+		other=$!
+		wait_for 5 waits "$other"
+		start_kept
+		wait "$other"
+		rm "$home/$d/meanwhile"
+	done
+	touch "$home/$d/stop"
+	wait "$pid" || fails cat "$test_tmp/steady"
+	assert_eq "$(cat "$test_tmp/steady")" right
+	# Together with the server: files and locks are found again all the same.
+	fresh kept2
+	python3 "$tools/survivor.py" "$test_tmp/C/1/$d/f" "$test_tmp/go2" >"$test_tmp/survivor" 2>&1 {fuse}>&- &
+	pid=$!
+	wait_for 5 grep -q ready "$test_tmp/survivor"
+	kill_client
+	kill_server
+	(exec {fuse}>&- && start_server)
+	start_kept
+	touch "$test_tmp/go2"
+	wait "$pid" || fails cat "$test_tmp/survivor"
+	# What was open has been closed, once.
+	wait_for 5 nothing_open
+	kill_client
+	exec {fuse}>&- {state}>&-
+	fails timeout 5 ls "$test_tmp/C/1" # an error, as nobody has the connection any more
+	stop C
+	rm "$test_tmp/go2"
+}
+
+# in client_restart()
+start_kept() {
+	"$bin/mosix-mfs" --kept --node "1=$addr" --key "$key" "$test_tmp/C" 4<&"$fuse" 5<&"$state" \
+		2>>"$test_tmp/C.log" &
+	echo $! >"$test_tmp/C.pid"
+	wait_for 5 mountpoint -q "$test_tmp/C"
+}
+
+kill_client() {
+	kill -9 "$(cat "$test_tmp/C.pid")"
+	gone "$(cat "$test_tmp/C.pid")"
+}
+
+nothing_open() {
+	local fd flags proc
+	proc=/proc/$(cat "$test_tmp/server.pid")
+	for fd in "$proc"/fd/*; do
+		[[ $(readlink "$fd") == */$d/* ]] || continue
+		fd=${fd##*/}
+		flags=$(sed -n 's/^flags:[[:space:]]*//p' "$proc/fdinfo/$fd")
+		# With O_PATH it stands for an inode that the client knows.
+		((8#$flags & 8#10000000)) || fails readlink "$proc/fd/$fd"
+	done
+}
+
+# longer FILE LINES: than when this was asked first
+longer() {
+	local n
+	n=$(wc -l <"$1") || return
+	[ -e "$test_tmp/length" ] || echo "$n" >"$test_tmp/length"
+	[ "$n" -ge $(($(cat "$test_tmp/length") + $2)) ] && rm "$test_tmp/length"
+}
+
 lost_answers() { # error|kill
 	local keeper
 	grep -q mosix-fail "$bin/mosix-mfsd" || skip "the build has no fail points"
@@ -569,6 +646,7 @@ run_all() { # FILE-SYSTEM
 	step "$on the same as a user" as_a_user
 	step "$on open files and locks outlast the server" server_restart
 	step "$on nothing is lost or done twice when the server dies" restart_under_load
+	step "$on a client goes on where a killed one stopped" client_restart
 	step "$on an answer is lost with the connection" lost_answers error
 	step "$on an answer is lost with the server" lost_answers kill
 	step "$on a dead server makes errors in time" dead_server
