@@ -107,7 +107,9 @@ static int build_bind(struct container *c, const char *kind, const char *source,
 	_cleanup_free_ char *target = NULL, *key = NULL;
 	int r;
 
-	if (path_join(&key, kind, point) < 0 || asprintf(&target, "%s/ext/%s", c->dir, key) < 0)
+	/* Side by side: one below another could not be bound once more without it. */
+	if (path_join(&key, kind, point) < 0 ||
+	    asprintf(&target, "%s/ext/bind.%zu", c->dir, c->mount_count) < 0)
 		return -ENOMEM;
 	r = make_target(target, source);
 	if (r >= 0)

@@ -6,8 +6,8 @@
  *
  *	DIR/root            "/" of the home node, nothing mounted below
  *	DIR/ext/{run,sys,dev,pts}
- *	DIR/ext/home/MOUNT  one for each further mount of the home node
- *	DIR/ext/mfs/MOUNT   where the home node has /mfs: this node's own
+ *	DIR/ext/bind.N      one for each further mount of the home node, and for each place where
+ *	                    that has /mfs (there: this node's own)
  *
  * with DIR = /run/mosix/job/HOME.SEQ.GEN. mosix-init or criu puts them together in the job's own
  * mount namespace; each is "external" to criu under a key that is the same on every node.
