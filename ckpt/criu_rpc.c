@@ -17,6 +17,7 @@
 
 #include "ckpt/preload.h"
 #include "ckpt/spawn.h"
+#include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 
@@ -121,7 +122,7 @@ int criu_spawn(struct criu **ret, const struct criu_spawn *s, struct err *e)
 	}
 	mine = sk[0];
 	theirs = sk[1];
-	pid = spawn_into(s->cgroup, &c->pidfd);
+	pid = cgroup_fork(s->cgroup, 0, &c->pidfd);
 	if (pid == 0)
 		child_exec(s, theirs, parent);
 	if (pid < 0) {

@@ -115,7 +115,7 @@ static int start(struct engine *en, const char *cgroup, const char *worker_cgrou
 		r = chan_new(&en->chan, s, CHAN_FRAME_MAX, WORKER_QUEUE_MAX);
 	if (r < 0)
 		return r;
-	en->pid = spawn_into(worker_cgroup, &en->pidfd);
+	en->pid = cgroup_fork(worker_cgroup, 0, &en->pidfd);
 	if (en->pid == 0)
 		child_exec(path, en->role, theirs, cgroup);
 	if (en->pid < 0) {

@@ -2,6 +2,7 @@
 /* Collects JobStart. The message is built on the stack, from what is there anyway. */
 #include "cli/job_start.h"
 #include "cli/client.h"
+#include "cli/find_program.h"
 #include "common/cleanup.h"
 #include "common/msg.h"
 #include <errno.h>
@@ -22,6 +23,7 @@ struct parts {
 	uint32_t ignored[3];
 	struct termios termios;
 	char cwd[PATH_MAX];
+	char program[PATH_MAX];
 };
 
 size_t job_start_ignored(uint32_t ret[3])
@@ -122,6 +124,10 @@ static void set_options(struct parts *p, const struct run_opts *o, const struct 
 {
 	const char *slash = strrchr(o->argv[0], '/');
 
+	find_program(o->argv[0], p->program);
+	p->spec.has_program = p->program[0];
+	p->spec.program.data = (uint8_t *)p->program;
+	p->spec.program.len = strlen(p->program);
 	p->spec.name = (char *)(o->name ? o->name : slash ? slash + 1 : o->argv[0]);
 	p->spec.has_lock = p->spec.has_home_only = p->spec.has_detach = true;
 	p->spec.lock = o->lock;

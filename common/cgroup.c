@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/sched.h>
 #include <mntent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +138,29 @@ int cgroup_enter(const char *path, pid_t pid)
 		return fd;
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	return file_write_at(fd, "cgroup.procs", text);
+}
+
+pid_t cgroup_fork(const char *path, uint64_t flags, int *ret_pidfd)
+{
+	struct clone_args args = {.flags = flags | CLONE_PIDFD, .exit_signal = SIGCHLD};
+	_cleanup_fd_ int fd = -1;
+	int pidfd = -1;
+	pid_t pid;
+
+	args.pidfd = (uintptr_t)&pidfd;
+	if (path) {
+		fd = open_group(path);
+		if (fd < 0)
+			return fd;
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned int)fd;
+	}
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return -errno;
+	if (pid > 0)
+		*ret_pidfd = pidfd;
+	return pid;
 }
 
 /* ------------------------------------------------------------------ state */

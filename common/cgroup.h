@@ -2,7 +2,7 @@
 /*
  * Control groups (v2) of jobs. The daemon owns a delegated subtree; each copy of a job has one
  * group of its own, JOB.GEN, in which every process of that copy lives and no other.
- * After cgroup_kill() a group is never used again (Linux kills later CLONE_INTO_CGROUP children).
+ * After cgroup_kill() a group is never used again: see cgroup_fork().
  */
 #ifndef MOSIX_COMMON_CGROUP_H
 #define MOSIX_COMMON_CGROUP_H
@@ -18,6 +18,13 @@ int cgroup_create(const char *path);
 int cgroup_remove(const char *path);
 /* Moves a process (0 = the caller) into the group. */
 int cgroup_enter(const char *path, pid_t pid);
+/*
+ * fork() into the group (NULL: the caller's) and into the new namespaces of @flags (CLONE_NEW*):
+ * there is no moment outside of them, and none of the 10 to 30 ms that cgroup_enter() can wait for.
+ * 0 in the child; in the parent its number or -errno, and a close-on-exec pidfd. Linux kills such
+ * a child at once if its group and the caller's have seen cgroup.kill a different number of times.
+ */
+pid_t cgroup_fork(const char *path, uint64_t flags, int *ret_pidfd);
 /* Freezes and waits until the kernel says frozen (at most @timeout_ms: -ETIMEDOUT), or thaws.
  * A frozen process still dies of a signal that it would die of otherwise. */
 int cgroup_freeze(const char *path, int timeout_ms);

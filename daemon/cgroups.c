@@ -38,6 +38,8 @@ static int make_group(const struct mosixd *d, const char *name, struct err *e)
 	int r;
 
 	snprintf(path, sizeof(path), "%s/%s", d->cgroup, name);
+	/* An empty one may have been killed: see cgroup_fork(). */
+	(void)rmdir(path);
 	r = cgroup_create(path);
 	return r < 0 && r != -EEXIST ? err_sys(e, r, "Cannot make the control group %s", path) : 0;
 }

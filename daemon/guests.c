@@ -16,16 +16,13 @@
 #include "daemon/local_socket.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
-#include "daemon/spawn.h"
+#include "daemon/spare.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-
-#define GUEST_PROGRAM LIBEXECDIR "/mosix-guest"
 
 struct guest *guests_find(struct mosixd *d, uint64_t job, uint32_t gen)
 {
@@ -183,37 +180,34 @@ static void describe(struct guest *g, const Mosix__JobSpec *spec)
 	spec_command(spec, g->command, sizeof(g->command));
 }
 
-static int guest_spawn(struct guest *g, struct err *e)
+static int guest_assign(struct guest *g)
 {
 	uint32_t home = jobid_home(g->key.job);
-	struct jobid_text job = jobid_str(g->key.job);
-	char own[CGROUP_PATH_MAX + 16], group[CGROUP_PATH_MAX + 64], tree[64], gen[16];
-	const char *argv[] = {GUEST_PROGRAM, "--job", job.s,    "--gen", gen,
-			      "--cgroup",    group,   "--home", NULL,    NULL};
-	struct spawn s = {.argv = argv, .cgroup = own};
-	_cleanup_fd_ int ours = -1;
-	int pair[2], r;
+	char group[CGROUP_PATH_MAX + 64], tree[64] = "/";
+	Mosix__GuestAssign m = MOSIX__GUEST_ASSIGN__INIT;
 
-	snprintf(own, sizeof(own), "%s/guests", g->d->cgroup);
 	guest_cgroup(g, group, sizeof(group));
-	snprintf(gen, sizeof(gen), "%u", (uint32_t)g->key.gen);
-	if (home != g->d->config.self) {
+	if (home != g->d->config.self)
 		snprintf(tree, sizeof(tree), CONF_MFS_MOUNT "/%u", home);
-		argv[7] = "--remote";
-		argv[8] = tree;
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, -errno, "Cannot make a socket pair for the guest");
-	ours = pair[0];
-	s.fd = pair[1];
-	r = spawn_process(&g->process, &s);
-	fd_close(pair[1]);
+	m.has_job = m.has_gen = true;
+	m.job = g->key.job;
+	m.gen = (uint32_t)g->key.gen;
+	m.cgroup = group;
+	m.tree = tree;
+	return guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_ASSIGN, &m.base);
+}
+
+static int guest_spawn(struct guest *g, struct err *e)
+{
+	int fd, r;
+
+	r = spare_take(g->d, &g->process, &fd);
 	if (r < 0)
 		return err_sys(e, r, "Cannot start a process for the guest");
-	r = guest_connect(g, steal_fd(&ours));
-	if (r < 0)
-		return err_sys(e, r, "Cannot talk to the guest process");
-	return 0;
+	r = guest_connect(g, fd);
+	if (r == 0)
+		r = guest_assign(g);
+	return r < 0 ? err_sys(e, r, "Cannot talk to the guest process") : 0;
 }
 
 int guest_start(struct mosixd *d, const Mosix__JobSpec *spec, uint64_t job, uint32_t gen,

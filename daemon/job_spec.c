@@ -41,6 +41,9 @@ static int check_strings(const Mosix__JobSpec *s, struct err *e)
 			return err_set(e, -EINVAL, "The environment holds a zero byte");
 	if (!s->cwd.len || s->cwd.len >= PATH_MAX || s->cwd.data[0] != '/' || !is_string(&s->cwd))
 		return err_set(e, -EINVAL, "The current directory is not an absolute path");
+	if (s->has_program &&
+	    (!s->program.len || s->program.len >= PATH_MAX || !is_string(&s->program)))
+		return err_set(e, -EINVAL, "The program is not a path");
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/nodes.h"
 #include "daemon/notify.h"
 #include "daemon/requests.h"
+#include "daemon/spare.h"
 #include <errno.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -106,6 +107,8 @@ int mosixd_new(struct mosixd *d, struct err *e)
 	if (r == 0)
 		r = mfs_new(d, e);
 	if (r == 0)
+		r = spare_new(d, e);
+	if (r == 0)
 		r = listener_new(d, e);
 	if (r == 0)
 		r = control_new(d, e);
@@ -121,6 +124,7 @@ void mosixd_free(struct mosixd *d)
 	moves_free(d);
 	jobs_free(d);
 	guests_free(d);
+	spare_free(d);
 	nodes_free(d);
 	requests_free(d);
 	local_free(d);

@@ -23,6 +23,7 @@ struct moves;
 struct nodes;
 struct peer;
 struct requests;
+struct spare;
 
 struct mosixd {
 	struct ev_loop *loop;
@@ -42,6 +43,7 @@ struct mosixd {
 	struct listener *listener;
 	struct control *control;
 	struct guests *guests;
+	struct spare *spare;
 	struct jobs *jobs;
 	struct moves *moves;
 	struct requests *requests;

@@ -11,8 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SPAWN_FD 3
@@ -28,7 +26,7 @@ static void reset_signals(void)
 }
 
 /* Beyond all that the numbers to be given may be in use for. */
-#define SPARE_FD 64
+#define AWAY_FD 64
 
 static int move_fd(int fd, int to)
 {
@@ -50,7 +48,7 @@ static int move_fds(const struct spawn *s)
 	if (s->fd >= 0) {
 		given = 1 + (int)s->more_count;
 		for (int i = 0; i < given; i++) {
-			away[i] = fcntl(i ? s->more[i - 1] : s->fd, F_DUPFD_CLOEXEC, SPARE_FD);
+			away[i] = fcntl(i ? s->more[i - 1] : s->fd, F_DUPFD_CLOEXEC, AWAY_FD);
 			if (away[i] < 0)
 				return -errno;
 		}
@@ -69,13 +67,7 @@ static _Noreturn void child(const struct spawn *s)
 	reset_signals();
 	setsid();
 	unsetenv("NOTIFY_SOCKET");
-	/*
-	 * Entered rather than born into: a child that is born into a group is killed if the group
-	 * and its parent's have seen cgroup.kill a different number of times.
-	 */
-	r = cgroup_enter(s->cgroup, 0);
-	if (r == 0)
-		r = move_fds(s);
+	r = move_fds(s);
 	if (r == 0) {
 		execv(s->argv[0], (char *const *)s->argv);
 		r = -errno;
@@ -87,23 +79,15 @@ static _Noreturn void child(const struct spawn *s)
 int spawn_process(struct process *ret, const struct spawn *s)
 {
 	struct proc_stat st = {0};
+	int fd = -1;
 	pid_t pid;
-	int fd;
 
-	pid = fork();
+	pid = cgroup_fork(s->cgroup, 0, &fd);
 	if (pid < 0)
-		return -errno;
+		return pid;
 	if (pid == 0)
 		child(s);
 	/* It is our child and not yet reaped: its number is its own. */
-	fd = pidfd_open(pid, 0);
-	if (fd < 0) {
-		int r = -errno;
-
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		return r;
-	}
 	(void)proc_stat(pid, &st);
 	ret->pid = pid;
 	ret->start = st.start;

@@ -2,13 +2,13 @@
 /*
  * The start of a job's first process: new namespaces, its mounts put together, mosix-init.
  */
+#include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "job/container.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -153,33 +153,24 @@ static void child_run(struct child *k)
 	child_fail(k, INIT_STAGE_INIT, 0, errno);
 }
 
-/* fork() into new namespaces and the job's group at once: there is no moment outside of it. */
+/* Signals wait until the child has its own way with them. */
 static pid_t spawn(struct child *k)
 {
-	_cleanup_fd_ int cgroup = open(k->s->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct clone_args args = {
-		.flags = (unsigned int)(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS |
-					CLONE_NEWIPC) |
-			 CLONE_INTO_CGROUP,
-		.exit_signal = SIGCHLD,
-		.cgroup = (unsigned int)cgroup,
-	};
+	_cleanup_fd_ int pidfd = -1;
 	sigset_t all, old;
-	long pid;
-	int r;
+	pid_t pid;
 
-	if (cgroup < 0)
-		return -errno;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	r = errno;
+	pid = cgroup_fork(k->s->cgroup,
+			  CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC,
+			  &pidfd);
 	if (!pid) {
 		child_run(k);
 		_exit(125);
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	return pid < 0 ? -r : (pid_t)pid;
+	return pid;
 }
 
 static int write_proc(pid_t pid, const char *name, const char *text)

@@ -58,8 +58,8 @@ struct guest {
 	struct ev_loop *loop;
 	uint64_t job;
 	uint32_t gen;
-	const char *cgroup;
-	const char *tree; /* "/" at home, else where the home node's tree is mounted */
+	char *cgroup;
+	char *tree; /* "/" at home, else where the home node's tree is mounted */
 
 	Mosix__GuestState state;
 	Mosix__JobSpec *spec;
@@ -73,7 +73,8 @@ struct guest {
 	ev_io init_io;
 	int error_fd; /* while the job's program is being started */
 	ev_io error_io;
-	int watch_fd; /* inotify on the state file */
+	int watch_fd;  /* inotify on the state file */
+	int mounts_fd; /* the mount namespace of the job */
 	ev_io watch_io;
 	struct init_spec init_spec;
 	uint32_t state_serial; /* of the last change that init reported */

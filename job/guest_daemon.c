@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -118,6 +119,25 @@ void guest_farewell(struct guest *g, uint16_t type, const ProtobufCMessage *m)
 
 /* ------------------------------------------------------------------------------ dispatch */
 
+static void on_assign(struct guest *g, void *m)
+{
+	const Mosix__GuestAssign *a = m;
+
+	if (g->job || !a->job || !a->gen || !a->cgroup || !a->tree) {
+		log_err("mosix-guest: not a valid assignment from mosixd");
+		return;
+	}
+	g->cgroup = strdup(a->cgroup);
+	g->tree = strdup(a->tree);
+	if (!g->cgroup || !g->tree) {
+		g->over = true;
+		return;
+	}
+	g->job = a->job;
+	g->gen = a->gen;
+	(void)prctl(PR_SET_NAME, "mosix-guest");
+}
+
 static void on_start(struct guest *g, void *m)
 {
 	guest_start(g, m);
@@ -183,6 +203,7 @@ static const struct {
 	const ProtobufCMessageDescriptor *descriptor;
 	void (*handle)(struct guest *g, void *m);
 } handlers[] = {
+	{MOSIX__MSG_TYPE__MSG_GUEST_ASSIGN, &mosix__guest_assign__descriptor, on_assign},
 	{MOSIX__MSG_TYPE__MSG_GUEST_START, &mosix__guest_start__descriptor, on_start},
 	{MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, &mosix__guest_signal__descriptor, on_signal},
 	{MOSIX__MSG_TYPE__MSG_GUEST_KILL, &mosix__guest_ref__descriptor, on_kill},
@@ -198,6 +219,10 @@ static const struct {
 
 static void dispatch(struct guest *g, const struct chan_frame *f)
 {
+	if (!g->job && f->type != MOSIX__MSG_TYPE__MSG_GUEST_ASSIGN) {
+		log_err("mosix-guest: message type %u from mosixd before an assignment", f->type);
+		return;
+	}
 	if (f->type == MOSIX__MSG_TYPE__MSG_LINK) {
 		if (!g->direct.c)
 			guest_link_frame(g, f);

@@ -228,6 +228,9 @@ int guest_job_watch(struct guest *g, struct err *e)
 	if (g->init_fd < 0)
 		return err_sys(e, -errno, "cannot watch the job's first process");
 	fd_set_cloexec(g->init_fd, true);
+	/* Held to the end of this process: else init would take them down before it is gone. */
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)g->init);
+	g->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
 	g->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (g->watch_fd >= 0) {
 		int fd = container_open_state(&g->container, O_RDONLY);
@@ -250,7 +253,9 @@ int guest_job_watch(struct guest *g, struct err *e)
 void guest_job_unwatch(struct guest *g)
 {
 	guest_close(g, &g->init_io, &g->init_fd);
-	guest_close(g, &g->watch_io, &g->watch_fd);
+	/* To close it takes 10 ms and more, which a job's end need not wait for: left to our own.
+	 */
+	ev_io_stop(g->loop, &g->watch_io);
 	ev_timer_stop(g->loop, &g->stats);
 }
 

@@ -5,7 +5,6 @@
 #include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
-#include "common/jobid.h"
 #include "common/log.h"
 #include "job/guest.h"
 #include <argp.h>
@@ -18,60 +17,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { OPT_JOB = 256, OPT_GEN, OPT_CGROUP, OPT_HOME, OPT_REMOTE };
-
-static const struct argp_option options[] = {
-	{"job", OPT_JOB, "HOME.SEQ", 0, "the job's number", 0},
-	{"gen", OPT_GEN, "N", 0, "generation of this copy", 0},
-	{"cgroup", OPT_CGROUP, "PATH", 0, "control group of this copy", 0},
-	{"home", OPT_HOME, NULL, 0, "this is the job's home node", 0},
-	{"remote", OPT_REMOTE, "DIR", 0, "where the home node's files are seen", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct guest *g = state->input;
-	char *end;
-
-	switch (key) {
-	case OPT_JOB:
-		if (jobid_parse(arg, &g->job) < 0)
-			argp_error(state, "%s is not a job", arg);
-		return 0;
-	case OPT_GEN:
-		g->gen = (uint32_t)strtoul(arg, &end, 10);
-		if (!g->gen || *end)
-			argp_error(state, "%s is not a generation", arg);
-		return 0;
-	case OPT_CGROUP:
-		g->cgroup = arg;
-		return 0;
-	case OPT_HOME:
-		g->tree = "/";
-		return 0;
-	case OPT_REMOTE:
-		g->tree = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!g->job || !g->gen || !g->cgroup || !g->tree)
-			argp_error(state,
-				   "--job, --gen, --cgroup and --home or --remote are needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static const struct argp argp = {
-	options,
-	parse,
-	NULL,
-	"Holds one copy of a MOSIX job. Started by mosixd, not by hand: descriptor 3 is the "
-	"connection to it.",
-	NULL,
-	NULL,
-	NULL,
+	.doc = "Holds one copy of a MOSIX job. Started by mosixd, not by hand: descriptor 3 is the "
+	       "connection to it, on which it says what job that is. Until then it is called "
+	       "mosix-spare.",
 };
 
 void guest_io(struct guest *g, ev_io *io, int fd, int events)
@@ -148,6 +97,7 @@ static int setup(struct guest *g, struct err *e)
 {
 	int r;
 
+	(void)prctl(PR_SET_NAME, "mosix-spare");
 	survive_signals();
 	raise_hard_limits();
 	/* A guest that the kernel picks would take its whole job along. */
@@ -176,16 +126,17 @@ static int setup(struct guest *g, struct err *e)
 
 int main(int argc, char **argv)
 {
-	static struct guest g = {.init_fd = -1, .error_fd = -1, .watch_fd = -1};
+	static struct guest g = {.init_fd = -1, .error_fd = -1, .watch_fd = -1, .mounts_fd = -1};
 	struct err e;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &g);
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (setup(&g, &e) < 0) {
-		log_err("mosix-guest for job %s: %s", jobid_str(g.job).s, e.text);
+		log_err("mosix-guest: %s", e.text);
 		return 1;
 	}
 	ev_run(g.loop, 0);
 
-	guest_kill_all(&g);
+	if (g.job)
+		guest_kill_all(&g);
 	return 0;
 }

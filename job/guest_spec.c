@@ -98,7 +98,13 @@ int guest_spec_init(const Mosix__JobSpec *spec, struct init_spec *ret, struct er
 		r = strings_from(spec->envp, spec->n_envp, &envp);
 	if (r >= 0)
 		s.cwd = string_from(&spec->cwd);
-	if (r < 0 || !s.cwd) {
+	if (spec->has_program)
+		s.program = string_from(&spec->program);
+	else if (r >= 0)
+		s.program = strdup(argv[0]);
+	if (r < 0 || !s.cwd || !s.program) {
+		free((char *)s.cwd);
+		free((char *)s.program);
 		strings_freep(&argv);
 		strings_freep(&envp);
 		return err_sys(e, r < 0 ? r : -EINVAL, "bad specification of the job");
@@ -114,6 +120,7 @@ void guest_spec_done(struct init_spec *s)
 	strings_freep((char ***)&s->argv);
 	strings_freep((char ***)&s->envp);
 	free((char *)s->cwd);
+	free((char *)s->program);
 	*s = (struct init_spec){0};
 }
 

@@ -76,6 +76,7 @@ struct init_spec {
 	uint64_t ignored; /* bit n - 1: signal n is ignored */
 	bool background;  /* the terminal is not for it now */
 	const char *cwd;
+	const char *program;                   /* the file, or what to look for in PATH */
 	const char *const *argv, *const *envp; /* with a NULL behind the last */
 };
 

@@ -119,7 +119,10 @@ static void run_main(int tty)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	environ = (char **)s.envp;
-	execvp(s.argv[0], (char **)s.argv);
+	execvp(s.program, (char **)s.argv);
+	/* What is below /dev or /run at home is not here. */
+	if (errno == ENOENT)
+		execvp(s.argv[0], (char **)s.argv);
 	fail(INIT_STAGE_EXEC, 0, errno);
 }
 

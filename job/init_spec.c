@@ -43,6 +43,7 @@ void init_spec_pack(struct packer *p, const struct init_spec *s)
 	pack_u64(p, s->ignored);
 	pack_u8(p, s->background);
 	pack_string(p, s->cwd);
+	pack_string(p, s->program);
 	pack_strings(p, s->argv);
 	pack_strings(p, s->envp);
 }
@@ -107,6 +108,7 @@ static int unpack_all(struct unpacker *u, struct init_spec *s)
 	s->ignored = unpack_u64(u);
 	s->background = unpack_bool(u);
 	s->cwd = unpack_string(u);
+	s->program = unpack_string(u);
 	s->argv = unpack_strings(u);
 	s->envp = unpack_strings(u);
 	if (u->failed || u->len)

@@ -65,6 +65,7 @@ static const struct message_info table[] = {
 	ROW(GUEST_CHECKED,    D(guest_checked), SMALL,       0,          PEER | FROM_GUEST),
 	ROW(GUEST_LIST,       D(guest_list),    LARGE,       0,          PEER),
 	ROW(GUEST_HELLO,      D(guest_hello),   SMALL,       FROM_GUEST, 0),
+	ROW(GUEST_ASSIGN,     D(guest_assign),  SMALL,       0,          TO_GUEST),
 
 	ROW(MOVE_PREPARE,     D(move_prepare),  LARGE,       0,          PEER | TO_GUEST),
 	ROW(MOVE_PREPARED,    D(move_prepared), SMALL,       0,          PEER | FROM_GUEST),

@@ -238,6 +238,28 @@ guest_dies() {
 try "a killed guest process is a lost job, and said so" guest_dies n1
 try "… also on another node" guest_dies n2
 
+spare_ready() { lab sh n1 pgrep -x mosix-spare; }
+
+spare_dies() {
+	wait_for 5 spare_ready
+	lab sh n1 sh -c 'kill -9 $(pgrep -x mosix-spare)'
+	assert_eq "$(lab sh n1 mosix-run -h echo one)" one "output of a job without a spare guest"
+	wait_for 5 spare_ready
+	assert_eq "$(lab sh n1 mosix-run -h echo two)" two "output of a job with one"
+}
+try "a killed spare guest process is replaced" spare_dies
+
+# What is mounted while the spare guest waits is there for the job that takes it.
+spare_outdated() {
+	wait_for 5 spare_ready
+	lab sh n1 sh -c 'mkdir -p /mnt/a && mount -t tmpfs a /mnt/a && mount --make-private /mnt/a &&
+		mkdir /mnt/a/b && mount -t tmpfs b /mnt/a/b && echo text >/mnt/a/b/file'
+	assert_eq "$(lab sh n1 mosix-run -h cat /mnt/a/b/file)" text "a file on a new mount"
+	assert_eq "$(lab sh n1 mosix-run -n 2 cat /mnt/a/b/file)" text "the same, read elsewhere"
+	lab sh n1 umount -l /mnt/a/b /mnt/a
+}
+try "a spare guest from before a mount is not used" spare_outdated
+
 node_reboots() {
 	job_dir reboot
 	job_start reboot -n n3 -- "sleep 1000"

@@ -4,7 +4,10 @@
  */
 #include "test/unit/harness.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -76,6 +79,24 @@ static void test_freeze(void **state)
 	/* It is killed without being thawed. */
 	assert_int_equal(cgroup_kill(group, 5000), 0);
 	check_killed(pid);
+}
+
+static void test_fork(void **state)
+{
+	char self[4096];
+	int pidfd = -1, status;
+	pid_t pid;
+
+	(void)state;
+	pid = cgroup_fork(group, 0, &pidfd);
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(cgroup_self(self, sizeof(self)) < 0 || strcmp(self, group) != 0);
+	assert_int_equal(fcntl(pidfd, F_GETFD), FD_CLOEXEC);
+	close(pidfd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(cgroup_fork("/no/group", 0, &pidfd), -ENOENT);
 }
 
 static void test_thaw(void **state)
@@ -180,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_thaw, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_self, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
 		cmocka_unit_test(test_no_group),
 	};
 

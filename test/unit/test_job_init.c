@@ -23,6 +23,7 @@ static void fill(struct init_spec *s)
 		.limit_count = 2,
 		.ignored = 1,
 		.cwd = "/home/user",
+		.program = "/usr/bin/prog",
 		.argv = argv,
 		.envp = envp,
 	};
@@ -54,6 +55,7 @@ static void test_round_trip(void **state)
 	assert_memory_equal(b.limits, a.limits, 2 * sizeof(*a.limits));
 	assert_int_equal(b.ignored, 1);
 	assert_string_equal(b.cwd, "/home/user");
+	assert_string_equal(b.program, "/usr/bin/prog");
 	for (int i = 0; i < 3; i++)
 		assert_string_equal(b.argv[i], argv[i]);
 	assert_null(b.argv[3]);

@@ -19,7 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ckpt/spawn.h"
 #include "common/cgroup.h"
 #include "common/fd.h"
 
@@ -311,7 +310,7 @@ void copy_start(struct copy *c, char **argv)
 
 	check(pipe2(ready, O_CLOEXEC), "pipe", "");
 	check(pipe2(go, O_CLOEXEC), "pipe", "");
-	pid = spawn_into(c->cgroup, &pidfd);
+	pid = cgroup_fork(c->cgroup, 0, &pidfd);
 	if (pid == 0)
 		child(c, argv, out, ready[1], go[0]);
 	check(pid, "start in", c->cgroup);

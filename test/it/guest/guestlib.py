@@ -199,16 +199,14 @@ class Guest:
         self.job, self.gen, self.cgroup = job, gen, cgroup
         self.messages, self.link, self.direct, self.chan = [], None, None, None
         a, b = socket.socketpair()
-        where = ["--remote", remote] if remote else ["--home"]
-
         def fd3():
             os.dup2(b.fileno(), 3, inheritable=True)
-        home, seq = job >> 32, job & 0xffffffff
-        self.process = subprocess.Popen(
-            [GUEST, "--job", f"{home}.{seq}", "--gen", str(gen), "--cgroup", cgroup] + where,
-            preexec_fn=fd3, close_fds=False, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([GUEST], preexec_fn=fd3, close_fds=False,
+                                        stdin=subprocess.DEVNULL)
         b.close()
         self.chan = Chan(a)
+        self.send(pb.MSG_GUEST_ASSIGN,
+                  pb.GuestAssign(job=job, gen=gen, cgroup=cgroup, tree=remote or "/"))
 
     def send(self, typ, m=None, fd=None):
         self.chan.send(typ, m.SerializeToString() if m is not None else b"", fd)
