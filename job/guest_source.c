@@ -243,9 +243,11 @@ static void freeze(struct guest *g)
 		return;
 	}
 	guest_job_look(g);
-	if (g->main_ended || !g->init)
+	if (g->main_ended || !g->init) {
 		failed(g, true, "the job has just ended");
-	else if (bad_moment(g))
+		return;
+	}
+	if (bad_moment(g))
 		return;
 	tell(g, "frozen", 0);
 	if (dump(g, &e) < 0)
