@@ -21,6 +21,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 
+#define KNOWN "/run/criu.kdat"
 #define MESSAGE_MAX (64u << 10)
 #define ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -358,4 +359,21 @@ int criu_ask_version(struct criu *c, uint32_t *ret, int timeout_ms)
 		return -EPROTO;
 	*ret = ev.version;
 	return 0;
+}
+
+int criu_learn(struct criu *c, int timeout_ms)
+{
+	CriuFeatures features = CRIU_FEATURES__INIT;
+	CriuReq req = CRIU_REQ__INIT;
+	struct criu_event ev;
+	int r;
+
+	if (access(KNOWN, F_OK) == 0)
+		return 0;
+	req.type = CRIU_REQ_TYPE__FEATURE_CHECK;
+	req.features = &features;
+	req.has_keep_open = true;
+	req.keep_open = true;
+	r = criu_request(c, &req);
+	return r < 0 ? r : criu_wait(c, &ev, timeout_ms);
 }

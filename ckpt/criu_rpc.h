@@ -64,5 +64,8 @@ void criu_pause(struct criu *c, bool on);
 bool criu_paused(const struct criu *c);
 /* Asks for the version; criu is ready for a request afterwards. */
 int criu_ask_version(struct criu *c, uint32_t *ret, int timeout_ms);
+/* The first criu since the machine was started finds out in 40 ms what the kernel can do, and
+ * writes it down: has that done now if it is not. criu is ready for a request afterwards. */
+int criu_learn(struct criu *c, int timeout_ms);
 
 #endif

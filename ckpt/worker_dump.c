@@ -372,6 +372,8 @@ static int prepare(struct source *s)
 	if (r < 0)
 		return r;
 	r = criu_ask_version(s->criu, &version, WORKER_STALL_MS);
+	if (r == 0)
+		r = criu_learn(s->criu, WORKER_STALL_MS);
 	if (r < 0)
 		return err_set(&s->err, r, "criu does not start: is it installed?");
 	r = worker_tell_criu(s->w, s->criu);

@@ -441,6 +441,8 @@ static int probe(struct err *e)
 	if (r < 0)
 		return r;
 	r = criu_ask_version(c, &version, WORKER_STALL_MS);
+	if (r == 0)
+		r = criu_learn(c, WORKER_STALL_MS);
 	return r < 0 ? err_set(e, r, "criu does not start: is it installed?") : 0;
 }
 
