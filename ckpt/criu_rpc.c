@@ -22,7 +22,7 @@
 #include "common/fd.h"
 
 #define KNOWN "/run/criu.kdat"
-#define MESSAGE_MAX (64u << 10)
+#define MESSAGE_MAX (512u << 10) /* requests name all mounts */
 #define ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct criu {
@@ -123,6 +123,7 @@ int criu_spawn(struct criu **ret, const struct criu_spawn *s, struct err *e)
 	}
 	mine = sk[0];
 	theirs = sk[1];
+	setsockopt(mine, SOL_SOCKET, SO_SNDBUFFORCE, &(int){MESSAGE_MAX}, sizeof(int));
 	pid = cgroup_fork(s->cgroup, 0, &c->pidfd);
 	if (pid == 0)
 		child_exec(s, theirs, parent);

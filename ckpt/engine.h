@@ -23,7 +23,7 @@
 #define ENGINE_KEY_SIZE 32
 #define ENGINE_STATE_MAX (3u << 20) /* bytes of the guest's blob */
 #define ENGINE_INHERIT_MAX 4
-#define ENGINE_MOUNTS_MAX 256
+#define ENGINE_MOUNTS_MAX 1024
 /* Key of the mount whose contents the engine takes along: the job's /dev/shm, a tmpfs of the
  * guest's own at each node, empty before a restore. */
 #define ENGINE_SHM_KEY "shm"

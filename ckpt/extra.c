@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Process numbering, affinity and I/O priority. */
+/* Process numbering, affinity, I/O priority, and locks at other nodes. */
 #include "ckpt/extra.h"
 
 #include <dirent.h>
@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ckpt/image_fix.h"
+#include "ckpt/images.h"
+#include "ckpt/remote_locks.h"
 #include "ckpt/tasks.h"
 #include "ckpt/worker.pb-c.h"
 #include "common/cleanup.h"
@@ -23,6 +26,7 @@
 #include "common/proc.h"
 
 #define LAST_PID "/proc/sys/kernel/ns_last_pid"
+#define LOCKS_IMAGE "filelocks.img"
 #define CPUS_BYTES 512 /* affinity masks of up to 4096 CPUs */
 
 /* ------------------------------------------------------------------ numbering */
@@ -151,16 +155,18 @@ static int save_thread(void *arg, pid_t pid, pid_t tid)
 	int ioprio, r;
 	pid_t inner;
 	bool other;
+	int nice;
 
 	(void)pid;
 	r = get_affinity(tid, affinity);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
+	nice = getpriority(PRIO_PROCESS, (id_t)tid);
 	other = memcmp(affinity, s->all, CPUS_BYTES) != 0;
 	ioprio = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, tid);
 	if (!ioprio_chosen(tid, ioprio))
 		ioprio = -1;
-	if (!other && ioprio < 0)
+	if (!other && ioprio < 0 && nice >= 0)
 		return 0;
 	r = proc_ns_pid(tid, &inner);
 	if (r < 0)
@@ -170,8 +176,60 @@ static int save_thread(void *arg, pid_t pid, pid_t tid)
 		return -ENOMEM;
 	t->has_tid = true;
 	t->tid = inner;
+	t->has_nice = nice < 0;
+	t->nice = nice;
 	return add_thread(s->extra, &s->size, t);
 }
+
+/* ------------------------------------------------------------------ locks */
+
+static int add_lock(void *arg, const Image__FileLock *lock)
+{
+	struct save *s = arg;
+	Worker__Extra *x = s->extra;
+	ProtobufCBinaryData *p;
+
+	p = realloc(x->locks, (x->n_locks + 1) * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	x->locks = p;
+	p += x->n_locks;
+	if (msg_pack(&lock->base, &p->data, &p->len) < 0)
+		return -ENOMEM;
+	x->n_locks++;
+	return 0;
+}
+
+static int save_locks(struct save *s, const char *cgroup)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	struct remote_locks l = {0};
+	int n = tasks_list(cgroup, &pids), r = n < 0 ? n : 0;
+
+	for (int i = 0; r == 0 && i < n; i++)
+		r = remote_locks_each(&l, pids[i], add_lock, s);
+	return r;
+}
+
+int extra_add_locks(int images, const uint8_t *data, size_t len)
+{
+	_cleanup_(msg_freep) Worker__Extra *x = msg_unpack(&worker__extra__descriptor, data, len);
+	_cleanup_free_ uint8_t *img = NULL, *more = NULL;
+	size_t img_len = 0, more_len;
+	int r;
+
+	if (!x)
+		return -EBADMSG;
+	if (!x->n_locks)
+		return 0;
+	r = images_read(images, LOCKS_IMAGE, IMAGE_FIX_MAX, &img, &img_len);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = image_add_locks(img, img_len, x->locks, x->n_locks, &more, &more_len);
+	return r < 0 ? r : images_write(images, LOCKS_IMAGE, more, more_len);
+}
+
+/* ------------------------------------------------------------------ all of it */
 
 int extra_save(pid_t init, const char *cgroup, uint8_t **ret, size_t *ret_len)
 {
@@ -191,6 +249,8 @@ int extra_save(pid_t init, const char *cgroup, uint8_t **ret, size_t *ret_len)
 	x->has_last_pid = true;
 	x->last_pid = pid - 1;
 	r = tasks_each_thread(cgroup, save_thread, &s);
+	if (r == 0)
+		r = save_locks(&s, cgroup);
 	return r < 0 ? r : msg_pack(&x->base, ret, ret_len);
 }
 
@@ -222,6 +282,8 @@ static int restore_thread(void *arg, pid_t pid, pid_t tid)
 	if (t->has_affinity && t->affinity.len <= CPUS_BYTES &&
 	    syscall(SYS_sched_setaffinity, tid, t->affinity.len, t->affinity.data) < 0 &&
 	    errno != EINVAL && errno != ESRCH)
+		return -errno;
+	if (t->has_nice && setpriority(PRIO_PROCESS, (id_t)tid, t->nice) < 0 && errno != ESRCH)
 		return -errno;
 	if (t->has_ioprio && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, tid, (int)t->ioprio) < 0 &&
 	    errno != ESRCH)

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define MAGIC_COMMON 0x54564319u
-
 static uint32_t get32(const uint8_t *p)
 {
 	uint32_t v;
@@ -18,7 +16,7 @@ static uint32_t get32(const uint8_t *p)
 
 int image_check(const uint8_t *img, size_t len, uint32_t magic)
 {
-	if (len < IMAGE_HEADER || get32(img) != MAGIC_COMMON || get32(img + 4) != magic)
+	if (len < IMAGE_HEADER || get32(img) != IMAGE_MAGIC_COMMON || get32(img + 4) != magic)
 		return -EBADMSG;
 	return 0;
 }

@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 #define IMAGE_HEADER 8
+#define IMAGE_MAGIC_COMMON 0x54564319u /* of all kinds; then: */
 #define IMAGE_MAGIC_CORE 0x55053847u
 #define IMAGE_MAGIC_FILES 0x56303138u
 #define IMAGE_MAGIC_REMAP_FPATH 0x59133954u
+#define IMAGE_MAGIC_FILE_LOCKS 0x54323616u
 
 /* Is it an image of that kind? */
 int image_check(const uint8_t *img, size_t len, uint32_t magic); /* 0 or -EBADMSG */

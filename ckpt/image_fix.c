@@ -190,3 +190,26 @@ int image_fix_files(const uint8_t *img, size_t len, uint8_t **ret, size_t *ret_l
 	return fix_image(IMAGE_MAGIC_FILES, &image__file__descriptor, fix_file, img, len, ret,
 			 ret_len);
 }
+
+/* ------------------------------------------------------------------ locks */
+
+int image_add_locks(const uint8_t *img, size_t len, const ProtobufCBinaryData *entries,
+		    size_t count, uint8_t **ret, size_t *ret_len)
+{
+	const uint32_t head[2] = {htole32(IMAGE_MAGIC_COMMON), htole32(IMAGE_MAGIC_FILE_LOCKS)};
+	struct buffer b = {0};
+	int r;
+
+	r = len ? image_check(img, len, IMAGE_MAGIC_FILE_LOCKS) : 0;
+	if (r == 0)
+		r = len ? buffer_add(&b, img, len) : buffer_add(&b, head, sizeof(head));
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = buffer_add_entry(&b, entries[i].data, entries[i].len);
+	if (r < 0) {
+		free(b.data);
+		return r;
+	}
+	*ret = b.data;
+	*ret_len = b.len;
+	return 0;
+}

@@ -5,6 +5,7 @@
 #ifndef MOSIX_CKPT_IMAGE_FIX_H
 #define MOSIX_CKPT_IMAGE_FIX_H
 
+#include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,12 @@ int image_fix_core(const uint8_t *img, size_t len, uint8_t **ret, size_t *ret_le
  * for one interval. Returns as image_fix_core().
  */
 int image_fix_files(const uint8_t *img, size_t len, uint8_t **ret, size_t *ret_len);
+
+/*
+ * filelocks.img (or none: @len 0): adds entries. 0, then *ret is a new image, the caller's; or
+ * -EBADMSG, -ENOMEM.
+ */
+int image_add_locks(const uint8_t *img, size_t len, const ProtobufCBinaryData *entries,
+		    size_t count, uint8_t **ret, size_t *ret_len);
 
 #endif

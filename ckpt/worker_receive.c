@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ckpt/extra.h"
 #include "ckpt/image_fix.h"
 #include "ckpt/images.h"
 #include "ckpt/worker_destination.h"
@@ -33,6 +34,15 @@ static int fix_image(void *arg, const char *name)
 	return images_write(d->images, name, fixed, fixed_len);
 }
 
+static int add_locks(struct destination *d)
+{
+	const uint8_t *extra;
+	size_t len;
+
+	extra = xfer_receiver_extra(d->rx, &len);
+	return extra_add_locks(d->images, extra, len);
+}
+
 static int images_complete(struct destination *d)
 {
 	int r;
@@ -45,6 +55,8 @@ static int images_complete(struct destination *d)
 	if (r < 0)
 		return err_sys(&d->err, r, "The image connection broke");
 	r = images_each(d->images, fix_image, d);
+	if (r == 0)
+		r = add_locks(d);
 	return r < 0 ? err_sys(&d->err, r, "The job's images cannot be read") : 0;
 }
 

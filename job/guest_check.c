@@ -3,6 +3,7 @@
  * What keeps the job from moving: what the engine knows, and one thing that only matters to
  * programs: a walk through a directory tree compares device numbers, and those differ by node.
  */
+#include "ckpt/remote_locks.h"
 #include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
@@ -71,17 +72,20 @@ static bool has_write_lock(const char *info)
 	return false;
 }
 
-/* A directory that is being read, in a tree that comes from the home node: those of each node and
- * the job's own are not expected to stay the same. */
+/* A directory that is being read (and not only open, as a base for paths), in a tree that comes
+ * from the home node: those of each node and the job's own are not expected to stay the same. */
 static bool is_walk(int fds, const char *name, const char *info, char path[PATH_MAX])
 {
 	const char *flags = strstr(info, "flags:");
 	struct stat st;
+	long long pos;
 	ssize_t n;
 
 	if (fstatat(fds, name, &st, 0) < 0 || !S_ISDIR(st.st_mode))
 		return false;
 	if (!flags || strtoul(flags + 6, NULL, 8) & O_PATH)
+		return false;
+	if (sscanf(info, "pos:\t%lld", &pos) == 1 && pos == 0)
 		return false;
 	n = readlinkat(fds, name, path, PATH_MAX - 1);
 	if (n <= 0)
@@ -91,7 +95,7 @@ static bool is_walk(int fds, const char *name, const char *info, char path[PATH_
 }
 
 /* Not /proc/locks: reading that stops all locking in the system for some milliseconds. */
-static void look_at_files(pid_t pid, struct guest_moment *m)
+static void look_at_files(pid_t pid, struct remote_locks *remote, struct guest_moment *m)
 {
 	_cleanup_dir_ DIR *d = NULL;
 	char path[PATH_MAX], where[64];
@@ -106,7 +110,7 @@ static void look_at_files(pid_t pid, struct guest_moment *m)
 		if (e->d_name[0] == '.' ||
 		    file_read_at(dirfd(d), where, FDINFO_MAX, &info, NULL) < 0)
 			continue;
-		m->lock = has_write_lock(info);
+		m->lock = has_write_lock(info) || remote_locks_writer(remote, pid, atoi(e->d_name));
 		if (is_walk(dirfd(d), e->d_name, info, path))
 			m->walk = strdup(path);
 	}
@@ -127,6 +131,7 @@ static bool is_vfork_child(pid_t pid, const pid_t *pids, int n)
 
 bool guest_check_moment(struct guest *g, struct guest_moment *ret)
 {
+	struct remote_locks remote = {.none = !strcmp(g->tree, "/")};
 	pid_t pids[PIDS_MAX];
 	int n = cgroup_pids(g->cgroup, pids, PIDS_MAX);
 
@@ -135,6 +140,6 @@ bool guest_check_moment(struct guest *g, struct guest_moment *ret)
 	for (int i = 0; i < n && !ret->vfork; i++)
 		ret->vfork = is_vfork_child(pids[i], pids, n);
 	for (int i = 0; i < n && !ret->vfork && !ret->walk && !ret->lock; i++)
-		look_at_files(pids[i], ret);
+		look_at_files(pids[i], &remote, ret);
 	return !ret->vfork && !ret->walk && !ret->lock;
 }

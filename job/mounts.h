@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MOUNTS_MAX 200
+#define MOUNTS_MAX 1000
 
 /* Mount points as they appear in JobSpec: absolute, sorted so that parents come first, none twice,
  * never "/". */

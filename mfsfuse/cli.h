@@ -335,6 +335,9 @@ void cli_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 void cli_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
 void cli_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,
 	       int sleep);
+void cli_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+	       struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_len,
+	       size_t out_len);
 void cli_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op);
 
 /* Answers with attributes after the kernel has dropped its pages of the inode. */

@@ -57,6 +57,7 @@ void held_set(struct file *f, uint64_t owner, const struct mfs_lock *l)
 	struct held h = {
 		.owner = owner,
 		.type = l->type,
+		.pid = l->pid,
 		.start = l->start,
 		.end = end_of(l->start, l->len),
 	};

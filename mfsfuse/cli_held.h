@@ -13,7 +13,7 @@ struct held {
 	struct held *next;
 	uint64_t record; /* the file's, in STATE_FILES */
 	uint64_t owner;
-	uint32_t type;
+	uint32_t type, pid;
 	uint64_t start, end; /* end is behind the last byte, or UINT64_MAX */
 };
 

@@ -31,6 +31,7 @@ static void put_lock(struct call *c, const struct flock *l)
 {
 	mfs_put_lock(&c->out, &(struct mfs_lock){
 				      .type = (uint32_t)l->l_type,
+				      .pid = (uint32_t)l->l_pid,
 				      .start = (uint64_t)l->l_start,
 				      .len = (uint64_t)l->l_len,
 			      });

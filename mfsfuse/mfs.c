@@ -110,6 +110,7 @@ const struct fuse_lowlevel_ops cli_ops = {
 	.getlk = cli_getlk,
 	.setlk = cli_setlk,
 	.flock = cli_flock,
+	.ioctl = cli_ioctl,
 };
 
 /* ------------------------------------------------------------------ configuration */

@@ -108,6 +108,13 @@ best-effort: prio 7
 }
 try "affinity, priorities, and no process number comes twice" settings
 
+priority() {
+	lab sh n1 sh -c 'cd /root/ckpt && exec nice -n -5 ./ckpt-drive -n 3 -w 100 -- /bin/bash -c "sleep 1; nice"' >"$test_tmp/got" 2>"$test_tmp/moves"
+	assert_eq "$(cat "$test_tmp/got")" -5
+	committed 2
+}
+try "a priority that only root can give" priority
+
 no_eintr() {
 	moved -n 6 -w 100 -- /usr/bin/python3 -c '
 import ctypes, time, threading

@@ -1,0 +1,102 @@
+#!/bin/bash
+# What a job holds when it is to move. Shared locks come along, and an exclusive one keeps it where
+# it is; none is ever lost. Directories may be open. Home may have many mounts.
+. "${0%/*}/lib.sh"
+. "${0%/*}/jobs.sh"
+lab_need 4
+
+work=$job_base/work/locks
+in_work() { lab sh -u "$job_user" n1 sh -c "cd $work && $1"; }
+holds() { assert_eq "$(in_work 'cat holds')" "$1" "what the job holds"; }
+
+# bytes START: is a write lock on 5 bytes of b to be had?
+bytes() {
+	in_work "python3 -c 'import fcntl; fcntl.lockf(open(\"b\", \"r+\"), fcntl.LOCK_EX | fcntl.LOCK_NB, 5, $1)'"
+}
+
+shared_locks_hold() {
+	fails in_work 'flock -n -x a true'
+	in_work 'flock -n -s a true'
+	fails bytes 12
+	bytes 40
+}
+
+begin() {
+	payload_install
+	job_dir locks
+	job_start locks -- 'python3 /home/alice/payload/locks.py'
+	wait_for 10 holds ab
+	shared_locks_hold
+}
+
+moved() {
+	job_move locks "$1"
+	shared_locks_hold
+}
+
+# The sentence names the reason, the job keeps its lock, and goes on.
+exclusive_stays() { # WHERE TO
+	in_work 'touch exclusive'
+	wait_for 10 holds abc
+	fails lab sh n1 mosixctl migrate "$(job_id locks)" "$1" >"$test_tmp/out" 2>&1
+	assert_match "$(cat "$test_tmp/out")" 'locked for writing'
+	fails in_work 'flock -n -s c true'
+	shared_locks_hold
+	in_work 'rm exclusive'
+	wait_for 10 holds ab
+	in_work 'flock -n -x c true'
+}
+
+ends() {
+	in_work 'touch stop'
+	job_wait locks 10
+	in_work 'flock -n -x a true'
+	bytes 12
+}
+
+try_or_end "a job at home holds shared locks" begin
+try "with an exclusive lock it stays at home" exclusive_stays n2
+for node in n2 n3 n1 n2; do
+	try "it holds its shared locks after its move to $node" moved $node
+done
+try "with an exclusive lock it does not go to another node" exclusive_stays n3
+try "with an exclusive lock it does not come home" exclusive_stays n1
+try "it comes home with its shared locks" moved n1
+try "its locks end with it" ends
+
+# ---------------------------------------------------------------- directories
+
+begin_directory() {
+	job_dir directory
+	job_start directory -- "python3 -c 'import os, time
+fd = os.open(\".\", os.O_RDONLY)
+while not os.path.exists(\"stop\"): time.sleep(0.02)
+print(sorted(os.listdir(fd)))'"
+	job_move directory n2
+	job_move directory n3
+	job_move directory n1
+	lab sh -u "$job_user" n1 touch work/directory/stop
+	job_wait directory 10
+	assert_eq "$(lab sh n1 cat $job_base/work/directory/out)" "['err', 'out', 'stop']"
+}
+try "a directory is open" begin_directory
+
+# ---------------------------------------------------------------- mounts
+
+mounts() { # mount or umount
+	lab sh n1 sh -c "mkdir -p /srv/m && cd /srv/m && for i in \$(seq 300); do
+		if [ $1 = mount ]; then mkdir -p \$i && mount -t tmpfs -o size=4k m\$i \$i; else umount -l \$i; fi || exit; done"
+}
+
+many_mounts() {
+	mounts mount
+	job_dir mounts
+	job_start mounts -- 'sleep 1000'
+	job_move mounts n2
+	job_move mounts n3
+	job_move mounts n1
+	lab sh n1 mosixctl kill -TERM "$(job_id mounts)"
+	wait_for 20 job_ended mounts
+}
+on_exit "mounts umount >/dev/null 2>&1"
+try "home has 300 mounts" many_mounts
