@@ -292,7 +292,7 @@ preload() {
 	lab sh -u alice n1 sh -c 'gcc -shared -fPIC -o evil.so evil.c && : >evil.log'
 	for n in n1 n2; do
 		lab sh -u alice n1 env LD_PRELOAD=/home/alice/evil.so PATH=/home/alice/bin:/usr/bin:/bin \
-			MOSIX_LIBEXECDIR=/home/alice LD_LIBRARY_PATH=/home/alice GCONV_PATH=/home/alice \
+			MOSIX_LIBEXECDIR=/home/alice ASAN_OPTIONS=verify_asan_link_order=0 LD_LIBRARY_PATH=/home/alice GCONV_PATH=/home/alice \
 			mosix-run -n $n true
 	done
 	lab sh n1 grep -q '^true 1001 1001' /home/alice/evil.log
