@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/fd.h"
@@ -244,14 +245,29 @@ static int wait_for(const struct stream *s, short events, int timeout_ms)
 	return n == 0 ? -ETIMEDOUT : 0;
 }
 
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
 int stream_handshake_full(struct stream *s, int timeout_ms)
 {
+	int64_t end = clock_ms() + timeout_ms, left = timeout_ms;
+
 	for (;;) {
 		int r = stream_handshake(s);
 
 		if (r <= 0)
 			return r;
-		r = wait_for(s, r == STREAM_E_WANT_WRITE ? POLLOUT : POLLIN, timeout_ms);
+		if (timeout_ms >= 0) {
+			left = end - clock_ms();
+			if (left <= 0)
+				return -ETIMEDOUT;
+		}
+		r = wait_for(s, r == STREAM_E_WANT_WRITE ? POLLOUT : POLLIN, (int)left);
 		if (r < 0)
 			return r;
 	}

@@ -58,7 +58,8 @@ ssize_t stream_write_fd(struct stream *s, const void *buf, size_t len, int fd);
 int stream_take_fd(struct stream *s);
 unsigned int stream_fd_count(const struct stream *s);
 
-/* Blocking with a deadline for each wait (milliseconds, -1 = for ever): 0, -ETIMEDOUT, … */
+/* Blocking with a deadline for each wait, and for a handshake as a whole (milliseconds, -1 = for
+ * ever): 0, -ETIMEDOUT, … */
 int stream_handshake_full(struct stream *s, int timeout_ms);
 int stream_read_full(struct stream *s, void *buf, size_t len, int timeout_ms);
 int stream_write_full(struct stream *s, const void *buf, size_t len, int timeout_ms);

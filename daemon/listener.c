@@ -9,6 +9,7 @@
 #include "daemon/guests.h"
 #include "daemon/mfs.h"
 #include "daemon/mosixd.h"
+#include "daemon/nodes.h"
 #include "daemon/peer.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <utlist.h>
 
 #define PREAMBLE_SECONDS 5.0
-#define WAITING_MAX 256 /* connections without a whole preamble */
+#define WAITING_MAX 256 /* connections without a preamble or, of peers, Hello */
 #define WAITING_PER_ADDRESS 16
 #define ACCEPT_AT_ONCE 16
 #define ACCEPT_PAUSE 0.1 /* after running out of descriptors */
@@ -99,12 +100,13 @@ static void waiting_on_deadline(struct ev_loop *loop, struct ev_timer *t, int re
 	waiting_free(t->data);
 }
 
+/* Strangers may take all places of strangers, not those of the cluster's nodes. */
 static bool too_many(struct mosixd *d, struct in_addr addr)
 {
-	unsigned int n = peer_count_waiting(d, addr);
+	unsigned int all, n = peer_count_waiting(d, addr, &all);
 	struct waiting *w;
 
-	if (d->listener->count >= WAITING_MAX)
+	if (d->listener->count + all >= WAITING_MAX && !nodes_find_addr(d, addr))
 		return true;
 	DL_FOREACH (d->listener->waiting, w)
 		n += w->addr.s_addr == addr.s_addr;

@@ -122,6 +122,16 @@ struct node *nodes_find(struct mosixd *d, uint32_t number)
 	return n;
 }
 
+struct node *nodes_find_addr(struct mosixd *d, struct in_addr addr)
+{
+	struct node *n;
+
+	for (n = d->nodes->table; n; n = n->hh.next)
+		if (n->in_map && n->addr.s_addr == addr.s_addr)
+			return n;
+	return NULL;
+}
+
 struct node *nodes_find_text(struct mosixd *d, const char *text)
 {
 	const struct map_node *m = map_by_text(&d->config.map, text);

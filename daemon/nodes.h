@@ -45,6 +45,7 @@ struct node *nodes_first(struct mosixd *d);
 unsigned int nodes_count(struct mosixd *d);
 void nodes_sort(struct mosixd *d, int (*cmp)(struct node *a, struct node *b));
 struct node *nodes_find(struct mosixd *d, uint32_t number);
+struct node *nodes_find_addr(struct mosixd *d, struct in_addr addr);
 /* What a user typed: number, name, address. */
 struct node *nodes_find_text(struct mosixd *d, const char *text);
 /* True for this node and for those with a link. */

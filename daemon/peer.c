@@ -88,13 +88,16 @@ struct conn *peer_conn(struct peer *p)
 	return p->conn;
 }
 
-unsigned int peer_count_waiting(struct mosixd *d, struct in_addr addr)
+unsigned int peer_count_waiting(struct mosixd *d, struct in_addr addr, unsigned int *ret_all)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, all = 0;
 	struct peer *p;
 
-	DL_FOREACH (d->waiting_peers, p)
+	DL_FOREACH (d->waiting_peers, p) {
 		n += p->addr.s_addr == addr.s_addr;
+		all++;
+	}
+	*ret_all = all;
 	return n;
 }
 

@@ -21,7 +21,7 @@ void peer_accept(struct mosixd *d, int fd, struct in_addr from);
 struct peer *peer_dialled(struct node *n, int fd);
 void peer_drop(struct peer *p, const char *why);
 struct conn *peer_conn(struct peer *p);
-/* How many links from @addr are not up yet. */
-unsigned int peer_count_waiting(struct mosixd *d, struct in_addr addr);
+/* How many links from @addr, and how many at all, are not up yet. */
+unsigned int peer_count_waiting(struct mosixd *d, struct in_addr addr, unsigned int *ret_all);
 
 #endif
