@@ -237,6 +237,8 @@ uint64_t request_number(void);
 bool request_is_resent(void);
 /* The same without a request and an inode. */
 struct call *call_new_plain(struct peer *p, enum mfs_op op, const struct mfs_fh *fh, size_t room);
+/* A number that no call of this client had before, nor of an earlier process in its place. */
+uint64_t call_next_xid(void);
 /* The open file that it is about. */
 void call_set_file(struct call *c, struct file *f);
 /* The same call once more, to be sent instead of answering. NULL: no memory, nothing changed. */

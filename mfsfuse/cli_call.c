@@ -13,7 +13,7 @@
 /* Calls of our own have odd numbers, those of the kernel's requests the kernel's even ones. */
 static atomic_uint_fast64_t last_xid;
 
-static uint64_t next_xid(void)
+uint64_t call_next_xid(void)
 {
 	struct timespec t;
 	uint64_t none = 0;
@@ -51,7 +51,7 @@ struct call *call_new_plain(struct peer *p, enum mfs_op op, const struct mfs_fh 
 	}
 	c->peer = p;
 	c->h.op = (uint16_t)op;
-	c->h.xid = next_xid();
+	c->h.xid = call_next_xid();
 	c->h.node = *fh;
 	c->out = (struct mfs_out){.buf = c->msg + MFS_HDR_SIZE, .cap = room};
 	return c;
@@ -195,7 +195,7 @@ void call_repeat(struct call *c)
 	c->repeated = true;
 	c->sent = 0;
 	c->sent_once = false;
-	c->h.xid = next_xid();
+	c->h.xid = call_next_xid();
 	start(c);
 }
 

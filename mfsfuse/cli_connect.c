@@ -83,6 +83,39 @@ static int open_stream(const struct sockaddr_in *addr, bool self, struct stream 
 
 /* ------------------------------------------------------------------ before it is up */
 
+static int discard(struct stream *s, size_t len)
+{
+	uint8_t buf[4096];
+	int r = 0;
+
+	while (len && r == 0) {
+		size_t n = len < sizeof(buf) ? len : sizeof(buf);
+
+		r = stream_read_full(s, buf, n, REPLY_MS);
+		len -= n;
+	}
+	return r;
+}
+
+/* The header of the reply to @xid. Others are to requests of an earlier process with our session;
+ * the kernel gives us those again. */
+static int read_reply(struct stream *s, uint64_t xid, struct mfs_hdr *ret)
+{
+	uint8_t buf[MFS_HDR_SIZE];
+	int r;
+
+	for (;;) {
+		r = stream_read_full(s, buf, sizeof(buf), REPLY_MS);
+		if (r == 0)
+			r = mfs_hdr_unpack(buf, ret);
+		if (r < 0 || ret->xid == xid)
+			return r;
+		r = discard(s, ret->len);
+		if (r < 0)
+			return r;
+	}
+}
+
 int call_sync(struct stream *s, struct mfs_hdr *h, const struct mfs_out *out, struct mfs_hdr *ret,
 	      uint8_t *body, size_t room)
 {
@@ -95,10 +128,8 @@ int call_sync(struct stream *s, struct mfs_hdr *h, const struct mfs_out *out, st
 	if (r == 0 && out->len)
 		r = stream_write_full(s, out->buf, out->len, REPLY_MS);
 	if (r == 0)
-		r = stream_read_full(s, buf, sizeof(buf), REPLY_MS);
-	if (r == 0)
-		r = mfs_hdr_unpack(buf, ret);
-	if (r == 0 && (ret->xid != h->xid || ret->len > room))
+		r = read_reply(s, h->xid, ret);
+	if (r == 0 && ret->len > room)
 		r = -EPROTO;
 	if (r == 0 && ret->len)
 		r = stream_read_full(s, body, ret->len, REPLY_MS);

@@ -94,7 +94,6 @@ static void set_error(struct peer *p, uint64_t id, int err)
 
 struct way {
 	struct stream *s;
-	uint64_t last_xid;
 	int broken; /* the connection, too */
 };
 
@@ -107,8 +106,7 @@ static int ask(struct way *w, struct mfs_hdr *h, const struct mfs_out *out, uint
 
 	if (w->broken < 0)
 		return w->broken;
-	/* Down from the top, where those of calls never come. */
-	h->xid = UINT64_MAX - w->last_xid++;
+	h->xid = call_next_xid();
 	r = call_sync(w->s, h, out, &reply, body, room);
 	if (r < 0) {
 		w->broken = r;
