@@ -2,16 +2,11 @@
 /*
  * mosix-mfs: mounts the cluster file system, every node's tree in one directory.
  */
-#include <argp.h>
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -21,6 +16,7 @@
 #include "mfsfuse/cli_session.h"
 #include "mfsfuse/dlink.h"
 #include "mfsfuse/net.h"
+#include "mfsfuse/program.h"
 
 #define CONFIG_SECONDS 5
 #define TIMEOUT_MS 10000u
@@ -194,11 +190,9 @@ static void *wait_for_term(void *arg)
 
 static sigset_t ending;
 
-/* Before any thread. */
+/* Before any thread: --node starts one. */
 static void block_signals(void)
 {
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGINT);
@@ -225,9 +219,6 @@ static int start(struct err *e)
 
 	if (r < 0)
 		return err_sys(e, r, "cannot start a thread");
-	/* Buffers of calls come and go: keep them. */
-	mallopt(M_MMAP_THRESHOLD, 8 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	if (opt.key_path) {
 		r = net_key(opt.key_path, key, e);
 		if (r < 0)
@@ -300,19 +291,19 @@ int main(int argc, char **argv)
 		{"timeout", 't', "SECONDS", 0, "wait so long for an unreachable node (10)", 0},
 		{0},
 	};
-	static const struct argp argp = {
+	static const struct program program = {
+		.name = "mosix-mfs",
 		.options = options,
-		.parser = parse,
+		.parse = parse,
 		.args_doc = "MOUNTPOINT",
 		.doc = "Mounts the files of all nodes. Started by mosixd.",
+		.start = start,
 	};
-	struct err e = {0};
+	int status;
 
 	block_signals();
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (start(&e) < 0) {
-		log_err("mosix-mfs: %s", e.text);
-		return 1;
-	}
-	return session_run() == 0 ? 0 : 1;
+	status = program_start(&program, argc, argv);
+	if (status != EXIT_SUCCESS)
+		return status;
+	return session_run() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,10 +2,8 @@
 /*
  * mosix-mfsd: serves the files of this node to the others, as the user who asks.
  */
-#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,6 +22,7 @@
 #include "mfsfuse/ident.h"
 #include "mfsfuse/mounts.h"
 #include "mfsfuse/net.h"
+#include "mfsfuse/program.h"
 #include "mfsfuse/srv.h"
 
 /* Descriptors that pinned inodes leave to open files and connections. */
@@ -169,17 +168,12 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 	srv.pins_max = l.rlim_max > UINT32_MAX ? UINT32_MAX : (unsigned int)l.rlim_max;
 	srv.pins_max -= srv.pins_max > 2 * RESERVED_FDS ? RESERVED_FDS : srv.pins_max / 2;
-	/* Buffers of requests come and go: keep them. */
-	mallopt(M_MMAP_THRESHOLD, 8 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 static int prepare(struct err *e)
 {
 	int r;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	lock_signal_init();
 	raise_limits();
 	umask(0);
@@ -282,18 +276,17 @@ int main(int argc, char **argv)
 		{"socket", 's', "PATH", 0, "for clients of this node; \"\" = none", 0},
 		{0},
 	};
-	static const struct argp argp = {
+	static const struct program program = {
+		.name = "mosix-mfsd",
 		.options = options,
-		.parser = parse,
+		.parse = parse,
 		.doc = "Serves the files of this node to the cluster. Started by mosixd.",
+		.start = start,
 	};
-	struct err e = {0};
+	int status = program_start(&program, argc, argv);
 
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (start(&e) < 0) {
-		log_err("mosix-mfsd: %s", e.text);
-		return 1;
-	}
+	if (status != EXIT_SUCCESS)
+		return status;
 	for (;;) {
 		sleep(2);
 		mounts_idle();
