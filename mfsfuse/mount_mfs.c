@@ -36,8 +36,9 @@ static bool starts(const char *s, const char *prefix)
 static bool take_option(struct request *rq, const char *s)
 {
 	static const char *const ignored[] = {
-		"rw",     "defaults", "auto",  "noauto", "user",     "nouser", "users", "_netdev",
-		"nofail", "nosuid",   "nodev", "async",  "relatime", "exec",   "dev",   "suid",
+		"rw",       "defaults", "auto",   "noauto", "user",        "nouser",
+		"users",    "_netdev",  "nofail", "nosuid", "nodev",       "async",
+		"relatime", "exec",     "dev",    "suid",   "allow_other",
 	};
 
 	if (strcmp(s, "ro") == 0) {
@@ -53,6 +54,9 @@ static bool take_option(struct request *rq, const char *s)
 		return true;
 	}
 	if (!*s || starts(s, "x-") || starts(s, "comment="))
+		return true;
+	/* mount -o remount gives what /proc/mounts says. */
+	if (starts(s, "user_id=") || starts(s, "group_id=") || starts(s, "max_read="))
 		return true;
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
 		if (strcmp(s, ignored[i]) == 0)
@@ -103,10 +107,35 @@ static int set_flags(const struct request *rq)
 	return mount(NULL, rq->target, NULL, flags, NULL) < 0 ? -errno : 0;
 }
 
+static bool is_mounted(const char *target)
+{
+	struct stat source, st;
+
+	return stat(CONF_MFS_MOUNT, &source) == 0 && stat(target, &st) == 0 &&
+	       source.st_dev == st.st_dev && source.st_ino == st.st_ino;
+}
+
+static int check_target(const struct request *rq)
+{
+	const bool mounted = is_mounted(rq->target);
+
+	if (rq->remount && !mounted)
+		fprintf(stderr, "mount.mfs: the cluster file system is not mounted on %s\n",
+			rq->target);
+	else if (!rq->remount && mounted)
+		fprintf(stderr, "mount.mfs: the cluster file system is already mounted on %s\n",
+			rq->target);
+	else
+		return 0;
+	return mounted ? -EBUSY : -EINVAL;
+}
+
 static int mount_it(const struct request *rq)
 {
 	int r = check_source();
 
+	if (r == 0)
+		r = check_target(rq);
 	if (r < 0)
 		return r;
 	if (rq->fake)
