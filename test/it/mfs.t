@@ -389,7 +389,7 @@ restart_under_load() {
 	python3 "$tools/load.py" "$A/$d" >"$test_tmp/load" 2>&1 &
 	writer=$!
 	for _ in 1 2 3; do
-		sleep 0.5
+		wait_for 20 longer "$home/$d/log" 20
 		kill_server
 		start_server
 	done
@@ -647,6 +647,7 @@ run_all() { # FILE-SYSTEM
 	step "$on open files and locks outlast the server" server_restart
 	step "$on nothing is lost or done twice when the server dies" restart_under_load
 	step "$on a client goes on where a killed one stopped" client_restart
+	stop C # if that has failed
 	step "$on an answer is lost with the connection" lost_answers error
 	step "$on an answer is lost with the server" lost_answers kill
 	step "$on a dead server makes errors in time" dead_server

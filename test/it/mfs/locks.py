@@ -45,6 +45,16 @@ def until(want, fn, *args):
     assert got == want, (got, want, args)
 
 
+def blocked(pid):
+    """Until the process waits in the kernel for the file system's answer."""
+    for _ in range(500):
+        with open(f"/proc/{pid}/stack") as f:
+            if "request_wait_answer" in f.read():
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} does not wait for its lock")
+
+
 # Record locks exclude everywhere, by range and kind.
 a = os.open(A, os.O_RDWR)
 fcntl.lockf(a, fcntl.LOCK_EX, 100, 0)
@@ -71,20 +81,22 @@ for p in (A, B, home):
 h = os.open(home, os.O_RDWR)
 fcntl.lockf(h, fcntl.LOCK_EX)
 r, w = os.pipe()
+go_r, go_w = os.pipe()
 pid = os.fork()
 if pid == 0:
     f = os.open(B, os.O_RDWR)
     os.write(w, b"1")
     fcntl.lockf(f, fcntl.LOCK_EX)
     os.write(w, b"2")
-    time.sleep(0.3)
+    os.read(go_r, 1)
     os._exit(0)
 assert os.read(r, 1) == b"1"
-time.sleep(0.3)
+blocked(pid)
 os.stat(A), os.stat(B), open(B).read()  # the waiting lock holds nobody up
 fcntl.lockf(h, fcntl.LOCK_UN)
 assert os.read(r, 1) == b"2"
 assert try_posix(A) != 0
+os.write(go_w, b"1")
 os.waitpid(pid, 0)
 until(0, try_posix, A)
 
@@ -99,7 +111,7 @@ for sig, want in ((signal.SIGALRM, 7), (signal.SIGTERM, -signal.SIGTERM), (signa
             signal.signal(signal.SIGALRM, handler)
             lock(os.open(B, os.O_RDWR))
             os._exit(1)
-        time.sleep(0.3)
+        blocked(pid)
         os.kill(pid, sig)
         t = time.time()
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == want
@@ -127,7 +139,7 @@ pid = os.fork()
 if pid == 0:
     fcntl.flock(os.open(A, os.O_RDWR), fcntl.LOCK_EX)
     os._exit(1)
-time.sleep(0.3)
+blocked(pid)
 os.kill(pid, signal.SIGKILL)
 os.waitpid(pid, 0)
 fcntl.flock(f, fcntl.LOCK_UN)
