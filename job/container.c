@@ -59,16 +59,13 @@ static int container_add(struct container *c, const char *key, const char *point
 	return m->key && m->mountpoint && m->source ? 0 : -ENOMEM;
 }
 
-/* An empty file or directory like the one at @like. */
-static int make_target(const char *path, const char *like)
+/* An empty directory, or file. */
+static int make_target(const char *path, bool dir)
 {
 	_cleanup_free_ char *parent = NULL;
 	_cleanup_fd_ int fd = -1;
-	struct stat st;
 
-	if (stat(like, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
+	if (dir)
 		return mkdir_p(path, 0755);
 	parent = strdup(path);
 	if (!parent)
@@ -81,10 +78,10 @@ static int make_target(const char *path, const char *like)
 }
 
 /*
- * A bind of its own that takes no part in what is mounted on @source later. Its flags are the same
- * on every node, whatever carries the tree there: criu sets those of "/" again after a move, and in
- * a user namespace it may not take one away. Jobs lose nothing by them: they have no_new_privs and
- * a /dev of their own.
+ * A bind of its own that takes no part in what is mounted on @source later, at the new @target. Its
+ * flags are the same on every node, whatever carries the tree there: criu sets those of "/" again
+ * after a move, and in a user namespace it may not take one away. Jobs lose nothing by them: they
+ * have no_new_privs and a /dev of their own. The source is looked up once, it may be far away.
  */
 static int bind_private(const char *source, const char *target)
 {
@@ -93,9 +90,17 @@ static int bind_private(const char *source, const char *target)
 		.attr_clr = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME,
 		.propagation = MS_PRIVATE,
 	};
+	_cleanup_fd_ int fd = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	struct stat st;
+	int r;
 
-	if (mount(source, target, NULL, MS_BIND, NULL) < 0 ||
-	    mount_setattr(AT_FDCWD, target, 0, &attr, sizeof(attr)) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	r = make_target(target, S_ISDIR(st.st_mode));
+	if (r < 0)
+		return r;
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ||
+	    move_mount(fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
 }
@@ -111,9 +116,7 @@ static int build_bind(struct container *c, const char *kind, const char *source,
 	if (path_join(&key, kind, point) < 0 ||
 	    asprintf(&target, "%s/ext/bind.%zu", c->dir, c->mount_count) < 0)
 		return -ENOMEM;
-	r = make_target(target, source);
-	if (r >= 0)
-		r = bind_private(source, target);
+	r = bind_private(source, target);
 	if (r >= 0)
 		r = container_add(c, key, point, target);
 	return r < 0 ? err_sys(e, r, "cannot bind %s, the job's %s", source, point) : 0;
@@ -244,9 +247,7 @@ static int build_all(struct container *c, const char *tree, const char *const *h
 	char pts[64];
 	int r;
 
-	r = mkdir_p(c->root, 0755);
-	if (r >= 0)
-		r = bind_private(tree, c->root);
+	r = bind_private(tree, c->root);
 	if (r < 0)
 		return err_sys(e, r, "cannot bind %s, the home node's tree", tree);
 	r = build_binds(c, tree, home, mfs, e);
