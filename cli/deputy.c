@@ -146,6 +146,12 @@ static int64_t earlier(int64_t a, int64_t b)
 	return !a || (b && b < a) ? b : a;
 }
 
+/* What was due before and did not lead to anything is looked at again a little later. */
+static int64_t due(int64_t at, int64_t now)
+{
+	return at && at <= now ? now + TICK_MS : at;
+}
+
 /* Milliseconds until something is due, -1 = nothing is. */
 static int timeout(const struct deputy *d)
 {
@@ -158,9 +164,9 @@ static int timeout(const struct deputy *d)
 	if (term_exists(&d->io.term) && !d->io.term.raw &&
 	    (d->io.background || user_io_owns_keys(&d->io)))
 		at = earlier(at, now + TICK_MS);
-	at = earlier(at, d->keys_at);
+	at = earlier(at, due(d->keys_at, now));
 	if (d->main_ended && d->fatal)
-		at = earlier(at, d->output_at + DEPUTY_ABANDON_MS);
+		at = earlier(at, due(d->output_at + DEPUTY_ABANDON_MS, now));
 	if (!at)
 		return -1;
 	return at > now ? (int)(at - now) : 0;
