@@ -264,10 +264,13 @@ void job_start(struct client *c, Mosix__JobStart *m)
 	}
 	deputy_attach(j, c);
 	r = save_without_args(j);
-	if (r == 0) {
-		arm_start(j);
-		r = send_start(j);
+	if (r < 0) {
+		err_sys(&e, r, "Cannot write the job's record (see /run/mosix)");
+		job_start_failed(j, EXIT_FAILED, e.text);
+		return;
 	}
+	arm_start(j);
+	r = send_start(j);
 	if (r < 0) {
 		err_sys(&e, r, "Cannot start the job on %s", node_title(c->d, j->copy.node));
 		job_start_failed(j, EXIT_FAILED, e.text);

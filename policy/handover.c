@@ -81,7 +81,8 @@ static const char *reason(const struct handover_event *ev, enum handover_trigger
 {
 	static const char *const texts[TRIGGERS] = {
 		[TRIGGER_START] = "the job is on that node already",
-		[TRIGGER_PERSIST_FAILED] = "the journal of the home node cannot be written",
+		[TRIGGER_PERSIST_FAILED] =
+			"the home node cannot write it down (is its /run/mosix full?)",
 		[TRIGGER_TIMER] = "no progress was made in time",
 		[TRIGGER_FAILED_S] = "the source could not send the job",
 		[TRIGGER_FAILED_D] = "the destination could not take the job",
