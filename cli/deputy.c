@@ -47,7 +47,7 @@ void deputy_say(struct deputy *d, const char *fmt, ...)
 
 void deputy_init(struct deputy *d, const struct run_opts *opts)
 {
-	*d = (struct deputy){.opts = opts, .sigfd = -1};
+	*d = (struct deputy){.opts = opts, .sigfd = -1, .down_at = deputy_now()};
 	if (opts->detach)
 		user_io_init_null(&d->io);
 	else

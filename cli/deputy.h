@@ -37,6 +37,7 @@ struct deputy {
 	struct endpoint *ep;
 	uint32_t gen; /* of the copy at the other end of the path */
 	bool path;
+	int64_t down_at;     /* ms: last time that there was none */
 	struct chan *direct; /* NULL: the path leads through the daemon */
 
 	struct ufd tty_in, tty_out;
@@ -91,6 +92,8 @@ void deputy_path_run(struct deputy *d);
 /* One frame of the control channel. */
 void deputy_path_message(struct deputy *d, const struct chan_frame *f);
 void deputy_path_redial(struct deputy *d);
+/* The job could not be reached for longer than a move takes. */
+bool deputy_path_is_lost(const struct deputy *d);
 void deputy_path_send_ack(struct deputy *d);
 /* Through the daemon, for when the link is down; false if there is none. */
 bool deputy_path_signal(struct deputy *d, int sig);
@@ -105,6 +108,8 @@ struct deputy_poll {
 void deputy_stream_init(struct deputy *d);
 void deputy_stream_want(struct deputy *d, struct deputy_poll *p);
 void deputy_stream_move(struct deputy *d, const struct deputy_poll *p);
+/* Writes what has arrived as far as nothing blocks. */
+void deputy_stream_flush(struct deputy *d);
 /* Closes outputs whose end has come; true if there was one. */
 bool deputy_stream_ends(struct deputy *d);
 /* The user ended the job by a signal, and nobody takes the rest of its output. */

@@ -15,15 +15,23 @@
 #include <string.h>
 
 #define REDIAL_MS 200
+#define LOST_MS 1000
 /* Enough to keep a path busy, little enough for signals not to wait long. */
 #define PATH_QUEUE (128u << 10)
 
 static void path_down(struct deputy *d)
 {
-	if (d->path)
+	if (d->path) {
 		endpoint_path_down(d->ep);
+		d->down_at = deputy_now();
+	}
 	d->path = false;
 	d->direct = chan_free(d->direct);
+}
+
+bool deputy_path_is_lost(const struct deputy *d)
+{
+	return !endpoint_synced(d->ep) && deputy_now() - d->down_at >= LOST_MS;
 }
 
 /* A path that breaks rules or breaks down is left; the daemon makes the next one. */

@@ -110,8 +110,12 @@ static void stop_self(int sig, bool group)
 void deputy_signal_stop_now(struct deputy *d, int sig, bool group)
 {
 	deputy_path_run(d);
-	term_set_cooked(&d->io.term);
+	deputy_stream_flush(d);
 	d->stop_by = 0;
+	/* Continued already: a stop now would wipe that signal out, and nobody would repeat it. */
+	if (is_pending(SIGCONT))
+		return;
+	term_set_cooked(&d->io.term);
 	/* A shell waits for its whole job: a script that started us, a "time", … */
 	if (group && sig == SIGTSTP)
 		group = term_exists(&d->io.term) && term_foreground(&d->io.term);
@@ -246,7 +250,7 @@ static void on_signal(struct deputy *d, const struct signalfd_siginfo *info)
 	if (!typed || !send_as_key(d, sig))
 		pass_on(d, sig, typed);
 	if (sig == SIGTSTP)
-		d->stop_by = deputy_now() + (endpoint_synced(d->ep) ? STOP_WAIT_MS : 1);
+		d->stop_by = deputy_now() + (deputy_path_is_lost(d) ? 1 : STOP_WAIT_MS);
 }
 
 void deputy_signal_read(struct deputy *d)

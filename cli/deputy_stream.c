@@ -52,13 +52,12 @@ static void end_keys(struct deputy *d)
 	d->tty_in = UFD_NULL;
 }
 
-/* While the path is down nothing reaches the job, so that the key that gives the shell back has
- * to work here. */
+/* Where nothing reaches the job, the key that gives the shell back has to work here. */
 static bool is_escape(const struct deputy *d, const uint8_t *buf, size_t len)
 {
 	cc_t key = d->io.term.saved.c_cc[VSUSP];
 
-	return d->io.term.raw && !endpoint_synced(d->ep) && key != _POSIX_VDISABLE &&
+	return d->io.term.raw && deputy_path_is_lost(d) && key != _POSIX_VDISABLE &&
 	       memchr(buf, key, len);
 }
 
@@ -288,6 +287,25 @@ void deputy_stream_move(struct deputy *d, const struct deputy_poll *p)
 	for (size_t i = 0; i < OUTPUTS; i++)
 		if (p->events[outputs[i]])
 			write_output(d, outputs[i]);
+}
+
+void deputy_stream_flush(struct deputy *d)
+{
+	for (size_t i = 0; i < OUTPUTS; i++) {
+		unsigned int s = outputs[i];
+		const uint8_t *data;
+		size_t len;
+
+		while ((len = endpoint_pending(d->ep, s, &data)) > 0) {
+			struct pollfd p = {.fd = output(d, s)->io, .events = POLLOUT};
+
+			if (poll(&p, 1, 0) <= 0)
+				break;
+			write_output(d, s);
+			if (endpoint_pending(d->ep, s, &data) == len)
+				break;
+		}
+	}
 }
 
 bool deputy_stream_ends(struct deputy *d)
