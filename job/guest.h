@@ -140,6 +140,8 @@ int guest_build(struct guest *g, struct err *e);
 void guest_relay_init(struct guest *g);
 void guest_relay_settle(struct guest *g);
 void guest_relay_stop(struct guest *g);
+/* The terminal's output as far as there is room: it goes before what is told of the job then. */
+void guest_relay_take_tty(struct guest *g);
 void guest_relay_end(struct guest *g); /* init is gone: no more output than there is */
 bool guest_relay_finished(const struct guest *g);
 void guest_link_up(struct guest *g, const Mosix__LinkUp *m, int fd);

@@ -10,6 +10,7 @@
 #include "common/jobid.h"
 #include "common/log.h"
 #include "job/guest.h"
+#include "job/usage.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,8 @@ static void run(struct guest *g)
 	g->state = MOSIX__GUEST_STATE__GUEST_RUNNING;
 	guest_move_ref(g, MOSIX__MSG_TYPE__MSG_MOVE_FINISHED);
 	guest_move_over(g, true);
+	/* Signals and keys that wait for it come after this. */
+	usage_settle(g->cgroup);
 }
 
 void guest_destination_decided(struct guest *g, bool commit)

@@ -168,8 +168,12 @@ static void changed(struct guest *g, int status)
 {
 	g->status = (uint32_t)status;
 	if (WIFSTOPPED(status)) {
+		/* Said once more by init where a move has restored it as stopped. */
+		if (!g->stopped) {
+			guest_relay_take_tty(g);
+			tell_deputy(g, LINK_STOPPED, WSTOPSIG(status));
+		}
 		g->stopped = true;
-		tell_deputy(g, LINK_STOPPED, WSTOPSIG(status));
 	} else if (WIFCONTINUED(status)) {
 		g->stopped = false;
 	} else {
@@ -270,8 +274,10 @@ bool guest_signal(struct guest *g, int sig, bool group)
 		return false;
 	if (sig < 1 || sig > 64 || !g->init)
 		return true;
-	if (sigqueue(g->init, INIT_SIGNAL, v) >= 0)
+	if (sigqueue(g->init, INIT_SIGNAL, v) >= 0) {
+		g->stopped &= sig != SIGCONT;
 		return true;
+	}
 	log_warn("Job %s: cannot pass signal %d on: %s", jobid_str(g->job).s, sig, strerror(errno));
 	return false;
 }

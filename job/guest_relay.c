@@ -158,6 +158,12 @@ void guest_relay_end(struct guest *g)
 		endpoint_break(g->ep, LINK_TTY_IN);
 }
 
+void guest_relay_take_tty(struct guest *g)
+{
+	while (active(g) && g->stdio.master >= 0 && room(g, LINK_TTY_OUT) && take_tty(g))
+		;
+}
+
 /* Nobody can write to the terminal any more: its end is where there is nothing now. */
 static void end_tty(struct guest *g)
 {
