@@ -402,7 +402,7 @@ class Terminal:
     PROMPT = "@> "
 
     def __init__(self, rows=24, cols=80):
-        self.seen = ""
+        self.seen = self.all = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.update(PS1=self.PROMPT, TERM="vt100", PS0="", HISTFILE="")
@@ -431,7 +431,9 @@ class Terminal:
             if left <= 0 or not select.select([self.fd], [], [], left)[0]:
                 raise Failed("%r did not come, but %r" % (pattern, self.seen))
             try:
-                self.seen += os.read(self.fd, 65536).decode(errors="replace")
+                got = os.read(self.fd, 65536).decode("latin-1")
+                self.seen += got
+                self.all += got
             except OSError as e:
                 raise Failed("terminal closed; %r" % self.seen) from e
 
@@ -449,8 +451,12 @@ class Terminal:
         return termios.tcgetattr(self.fd)
 
     def wait_raw(self, raw=True):
-        wait_for(lambda: bool(self.modes()[3] & termios.ICANON) != raw,
-                 "the terminal is %s" % ("raw" if raw else "cooked"))
+        try:
+            wait_for(lambda: bool(self.modes()[3] & termios.ICANON) != raw,
+                     "the terminal is %s" % ("raw" if raw else "cooked"))
+        except Failed as e:
+            os.set_blocking(self.fd, False)
+            raise Failed("%s; %r" % (e, self.seen + (os.read(self.fd, 65536) or b"").decode())) from e
 
     def done(self):
         os.close(self.fd)

@@ -52,6 +52,16 @@ print(rows[0][sys.argv[2]])' "$1" "$2"
 }
 
 job_id() { job_field "$1" job; }
+# job_worked NAME NODE [MS]: it has used some CPU time (20 ms) since it came to NODE
+job_worked() {
+	local id
+	id=$(job_id "$1") || return 1
+	# shellcheck disable=SC2016
+	lab sh "$2" sh -c 'for f in $(find /sys/fs/cgroup -path "*/jobs/$0.*/cpu.stat"); do
+		awk -v ms="$1" "/^usage_usec/ && \$2 >= ms * 1000 { found = 1 } END { exit !found }" "$f" && exit
+	done; exit 1' "$id" "${3:-20}"
+}
+
 job_ended() { lab sh n1 test -e "$job_base/work/$1/rc"; }
 
 # job_move NAME NODE: tries again while the job is in a moment in which it cannot move

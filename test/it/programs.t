@@ -8,7 +8,7 @@ lab_need 4
 # round_trip NAME SECONDS COMMAND FILE...: an unmoved run for reference, then a run that is moved;
 # SETUP (a variable) is run as the user in both working directories first
 round_trip() {
-	local name=$1 seconds=$2 command=$3 node
+	local name=$1 seconds=$2 command=$3 node at
 	shift 3
 	for run in "$name.ref" "$name"; do
 		job_dir "$run"
@@ -16,23 +16,32 @@ round_trip() {
 	done
 	lab sh -u alice n1 bash -c "cd work/$name.ref && $command >out 2>err </dev/null"
 	job_start "$name" -- "$command"
+	at=n1
 	for node in n2 n3 n1; do
-		sleep 0.3 # some work between moves; not a condition
+		wait_for 20 worked_or_ended "$name" $at
 		job_ended "$name" && {
 			echo "$name ended before its move to $node: make it longer"
 			return 1
 		}
 		job_move "$name" $node
+		at=$node
 	done
 	job_wait "$name" "$seconds"
 	job_same "$name" "$name.ref" "$@"
 }
 
-payload() { payload_install; }
+worked_or_ended() { job_worked "$1" "$2" || job_ended "$1"; }
+
+payload() {
+	local f
+	payload_install
+	for f in deputy_checks.py terminal_checks.py; do lab push n1 "$test_dir/$f" "$job_base/$f"; done
+}
+on_terminal() { lab sh -u alice n1 python3 terminal_checks.py "$1"; }
 try_or_end "payload programs are built" payload
 
 try "threads, shared memory, timers, signals, an unlinked open file" \
-	round_trip allsorts 60 '/home/alice/payload/allsorts 300' out err allsorts.log
+	round_trip allsorts 60 '/home/alice/payload/allsorts 1000' out err allsorts.log
 
 try "a shell script with children and pipes" \
 	round_trip tree 120 '/home/alice/payload/tree.sh 60' out err
@@ -52,5 +61,11 @@ SETUP="$big_file >input" try "sort of a file larger than its buffer" \
 
 SETUP='/home/alice/payload/mkproject . 24 40' try "make -j2 with gcc" \
 	round_trip make 300 "bash -c 'make -s -j2 | sort && ./prog'" out err prog
+
+# These move more often: their user does something, and they move, in turn.
+try "a program that reads its terminal" on_terminal reader
+try "a program that reads single keys" on_terminal raw
+try "a pager" on_terminal pager
+try "a terminal that is closed, after a move" on_terminal hangup
 
 try "nothing is left" wait_for 10 no_leftovers

@@ -9,14 +9,20 @@ import termios
 interrupts = 0
 
 
+def say(text):
+    """What a signal handler may do in the middle of a print()."""
+    os.write(1, text.encode() + b"\n")
+
+
 def on_int(*_):
     global interrupts
     interrupts += 1
-    print(f"interrupt {interrupts}", flush=True)
+    say(f"interrupt {interrupts}")
 
 
 def on_winch(*_):
-    print("size", *os.get_terminal_size(0), flush=True)
+    size = os.get_terminal_size(0)
+    say(f"size {size.columns} {size.lines}")
 
 
 signal.signal(signal.SIGINT, on_int)
