@@ -133,7 +133,7 @@ static void job_stopped(struct deputy *d, int sig)
 	bool ours = d->stop_by != 0;
 
 	if (deputy_now() < d->stale_stop || (sig == SIGSTOP && deputy_now() < d->stale_sigstop)) {
-		d->stale_stop = d->stale_sigstop = 0;
+		d->stale_stop = 0; /* of the others there may be more */
 		continue_job(d);
 		return;
 	}
