@@ -5,10 +5,18 @@
  * may wait a moment for a criu that has to be ended in order, and engine_next() for the end of what
  * a worker that was killed has restored.
  *
- * Phases: prepare (spawn; criu waits idle), pre-copy (none in this engine yet), freeze (the guest
- * freezes the cgroup and drains stdio), hand-over (engine_dump / engine_recv + engine_restore),
- * finish (engine_decide). The worker never decides; it may be killed at any time. What runs is
- * decided by the cgroup's frozen state alone.
+ * The phases of a move, in order:
+ *
+ *	          source                                     destination
+ *	prepare   engine_spawn() → READY                     engine_spawn() → READY
+ *	pre-copy  none yet: would come here, while the job runs; PROGRESS
+ *	freeze    the caller: the cgroup, then stdio
+ *	hand-over engine_dump() → PROGRESS … DUMPED          engine_recv() → STATE, engine_restore()
+ *	                                                     → RESTORED
+ *	finish    engine_decide() → FINISHED                 the caller: thaws or kills the cgroup
+ *
+ * The worker never decides; it may be killed at any time (DIED). What runs is decided by the
+ * cgroup's frozen state alone.
  */
 #ifndef MOSIX_CKPT_ENGINE_H
 #define MOSIX_CKPT_ENGINE_H
@@ -18,10 +26,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/chan.h"
 #include "common/err.h"
 
 #define ENGINE_KEY_SIZE 32
-#define ENGINE_STATE_MAX (3u << 20) /* bytes of the guest's blob */
+/* Bytes of the guest's blob: three full pipes of 1 MiB and what is under way to and from them. */
+#define ENGINE_STATE_MAX (CHAN_FRAME_MAX - (64u << 10))
 #define ENGINE_INHERIT_MAX 4
 #define ENGINE_MOUNTS_MAX 1024
 /* Key of the mount whose contents the engine takes along: the job's /dev/shm, a tmpfs of the

@@ -1,4 +1,5 @@
 #!/bin/bash
+# time limit: 400 s
 # What a job holds when it is to move. Shared locks come along, and an exclusive one keeps it where
 # it is; none is ever lost. Directories may be open. Home may have many mounts.
 . "${0%/*}/lib.sh"
@@ -63,6 +64,32 @@ try "with an exclusive lock it does not go to another node" exclusive_stays n3
 try "with an exclusive lock it does not come home" exclusive_stays n1
 try "it comes home with its shared locks" moved n1
 try "its locks end with it" ends
+
+# ---------------------------------------------------------------- pipes
+
+# Nobody takes the job's output, and it takes no input, until there is a file "go".
+begin_pipes() {
+	job_dir pipes
+	lab sh -u "$job_user" n1 bash -c 'cd work/pipes
+		later() { until [ -e go ]; do sleep 0.05; done; wc -c >$1; }
+		head -c 3000000 /dev/zero | mosix-run -J pipes -- python3 /home/alice/payload/pipes.py \
+			2> >(later err) > >(later out); echo $? >rc' >/dev/null 2>&1 </dev/null &
+	wait_for 20 lab sh n1 test -e $job_base/work/pipes/full
+}
+
+nothing_is_lost() {
+	lab sh -u "$job_user" n1 touch work/pipes/go
+	job_wait pipes 20
+	wait_for 10 lab sh n1 sh -c "cd $job_base/work/pipes && [ -s out ] && [ -s err ]"
+	assert_eq "$(lab sh n1 sh -c "cd $job_base/work/pipes && cat out err | tr '\n' ' ' && echo 3000000")" \
+		"$(lab sh n1 cat $job_base/work/pipes/counts)" "bytes of output, error, input"
+}
+
+try_or_end "a job with large pipes is there" begin_pipes
+for node in n2 n3 n1; do
+	try "all its pipes are as large as can be and full: it moves to $node" job_move pipes $node
+done
+try "no byte of that is lost" nothing_is_lost
 
 # ---------------------------------------------------------------- directories
 
