@@ -53,7 +53,8 @@ static void print_help(FILE *out)
 		"  -a, --all        ps: jobs of all users (root)\n"
 		"  -q, --quiet      migrate: print nothing when it worked\n"
 		"  -f, --file FILE  keygen: where to write the key\n"
-		"      --version    the version of this program\n"
+		"  -?, --help       this list, also behind a command\n"
+		"  -V, --version    the version of this program\n"
 		"\nSee mosixctl(1).\n");
 }
 
@@ -137,6 +138,19 @@ static int take_options(struct ctl *ctl, const struct subcommand *sub, int argc,
 	return 0;
 }
 
+static bool is_help(const char *arg)
+{
+	return !strcmp(arg, "--help") || !strcmp(arg, "-?");
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (is_help(argv[i]))
+			return true;
+	return false;
+}
+
 static int run(int argc, char **argv)
 {
 	const struct subcommand *sub;
@@ -146,6 +160,8 @@ static int run(int argc, char **argv)
 	sub = find_subcommand(argv[0]);
 	if (!sub)
 		return ctl_usage("there is no command '%s'", argv[0]);
+	if (asks_for_help(argc - 1, argv + 1))
+		return ctl_help(&ctl);
 	/* Arguments are moved to the front of the same array: there is always room. */
 	status = take_options(&ctl, sub, argc - 1, argv + 1);
 	if (!status)
@@ -167,7 +183,7 @@ int main(int argc, char **argv)
 		printf("mosixctl %s\n", MOSIX_VERSION);
 		return CTL_OK;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "-h")) {
+	if (is_help(argv[1]) || !strcmp(argv[1], "-h")) {
 		print_help(stdout);
 		return CTL_OK;
 	}
