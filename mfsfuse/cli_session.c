@@ -44,12 +44,28 @@ bool request_is_resent(void)
 
 /* ------------------------------------------------------------------ between libfuse and kernel */
 
+/* If this process is killed while the kernel copies a request to pages that are not there yet, the
+ * kernel ends the request with EIO instead of keeping it for the next process. */
+static void touch_pages(uint8_t *buf, size_t len)
+{
+	static _Thread_local const uint8_t *touched;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (touched == buf)
+		return;
+	for (size_t at = 0; at < len; at += page)
+		*(volatile uint8_t *)(buf + at) = 0;
+	touched = buf;
+}
+
 static ssize_t io_read(int fd, void *buf, size_t len, void *data)
 {
 	const struct fuse_in_header *h = buf;
-	ssize_t n = read(fd, buf, len);
+	ssize_t n;
 
 	(void)data;
+	touch_pages(buf, len);
+	n = read(fd, buf, len);
 	if (n < (ssize_t)sizeof(*h))
 		return n;
 	unique = h->unique;
