@@ -100,21 +100,15 @@ int op_getattr(struct request *rq, struct reply *rp)
 	_cleanup_node_ struct node node = NODE_NULL;
 	_cleanup_file_ref_ struct file_ref file = {0};
 	struct mfs_attr a;
-	int fd, r;
+	int fd;
 
 	if (rq->h.node.kind == MFS_FH_EMPTY) {
 		node_stat_empty(&rq->h.node, &a);
-	} else {
-		fd = inode_open(rq, &file, &node);
-		if (fd < 0)
-			return fd;
-		r = node_stat(fd, &a);
-		if (r < 0)
-			return r;
-		a.fh = rq->h.node;
+		mfs_put_attr(&rp->out, &a);
+		return 0;
 	}
-	mfs_put_attr(&rp->out, &a);
-	return 0;
+	fd = inode_open(rq, &file, &node);
+	return fd < 0 ? fd : request_put_attr(rq, fd, rp);
 }
 
 static int set_size(int fd, const struct file_ref *file, uint64_t size)
@@ -180,7 +174,6 @@ int op_setattr(struct request *rq, struct reply *rp)
 	_cleanup_file_ref_ struct file_ref file = {0};
 	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
 	struct mfs_setattr s;
-	struct mfs_attr a;
 	int fd, r;
 
 	mfs_get_setattr(&in, &s);
@@ -193,14 +186,7 @@ int op_setattr(struct request *rq, struct reply *rp)
 	if (r < 0)
 		return r;
 	r = set_all(fd, &file, &s);
-	if (r < 0)
-		return r;
-	r = node_stat(fd, &a);
-	if (r < 0)
-		return r;
-	a.fh = rq->h.node;
-	mfs_put_attr(&rp->out, &a);
-	return 0;
+	return r < 0 ? r : request_put_attr(rq, fd, rp);
 }
 
 /* ------------------------------------------------------------------ the rest */

@@ -55,6 +55,14 @@ static bool is_made(const struct request *rq, int dir, const char *name, mode_t 
 	       st.st_uid == rq->h.uid;
 }
 
+/* For requests whose body is a name in the directory that they are about. */
+static int named_in_dir(struct request *rq, struct node *ret_dir, char ret_name[MFS_NAME_MAX + 1])
+{
+	int r = request_name(rq, ret_name);
+
+	return r < 0 ? r : dir_open(rq, &rq->h.node, ret_dir);
+}
+
 int op_mknod(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
@@ -62,10 +70,7 @@ int op_mknod(struct request *rq, struct reply *rp)
 	mode_t mode = (mode_t)(rq->h.a & (S_IFMT | 07777));
 	int r;
 
-	r = request_name(rq, name);
-	if (r < 0)
-		return r;
-	r = dir_open(rq, &rq->h.node, &dir);
+	r = named_in_dir(rq, &dir, name);
 	if (r < 0)
 		return r;
 	if (mknodat(dir.fd, name, mode, (dev_t)rq->h.b) < 0) {
@@ -82,10 +87,7 @@ int op_mkdir(struct request *rq, struct reply *rp)
 	char name[MFS_NAME_MAX + 1];
 	int r;
 
-	r = request_name(rq, name);
-	if (r < 0)
-		return r;
-	r = dir_open(rq, &rq->h.node, &dir);
+	r = named_in_dir(rq, &dir, name);
 	if (r < 0)
 		return r;
 	if (mkdirat(dir.fd, name, (mode_t)(rq->h.a & 07777)) < 0) {
@@ -181,10 +183,7 @@ static int remove_name(struct request *rq, int flags)
 	char name[MFS_NAME_MAX + 1];
 	int r;
 
-	r = request_name(rq, name);
-	if (r < 0)
-		return r;
-	r = dir_open(rq, &rq->h.node, &dir);
+	r = named_in_dir(rq, &dir, name);
 	if (r < 0)
 		return r;
 	r = unlinkat(dir.fd, name, flags) < 0 ? -errno : 0;

@@ -75,7 +75,6 @@ int op_open(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node node = NODE_NULL;
 	_cleanup_fd_ int fd = -1;
-	struct mfs_attr a;
 	int flags, r;
 
 	r = flags_check(rq->h.a, &flags);
@@ -93,11 +92,9 @@ int op_open(struct request *rq, struct reply *rp)
 	fd = rq->h.a & FMODE_EXEC ? open_to_execute(node.fd) : srv_reopen(node.fd, flags);
 	if (fd < 0)
 		return fd;
-	r = node_stat(fd, &a);
+	r = request_put_attr(rq, fd, rp);
 	if (r < 0)
 		return r;
-	a.fh = rq->h.node;
-	mfs_put_attr(&rp->out, &a);
 	return sfile_add(rq->s, rq->h.file, &rq->h.node, steal_fd(&fd), flags);
 }
 

@@ -86,6 +86,18 @@ int request_become(const struct request *rq)
 	return ident_become(rq->h.uid, rq->h.gid);
 }
 
+int request_put_attr(const struct request *rq, int fd, struct reply *rp)
+{
+	struct mfs_attr a;
+	int r = node_stat(fd, &a);
+
+	if (r < 0)
+		return r;
+	a.fh = rq->h.node;
+	mfs_put_attr(&rp->out, &a);
+	return 0;
+}
+
 int request_name(const struct request *rq, char ret[MFS_NAME_MAX + 1])
 {
 	return mfs_name((const char *)rq->body, rq->h.len, ret);
