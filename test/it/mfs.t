@@ -408,7 +408,7 @@ client_restart() {
 	python3 "$tools/steady.py" "$test_tmp/C/1/$d" unlinked >"$test_tmp/steady" 2>&1 {fuse}>&- &
 	pid=$!
 	for _ in 1 2 3 4 5; do
-		wait_for 20 longer "$home/$d/log" 3
+		wait_for 20 longer "$home/$d/log" 3 || fails cat "$test_tmp/steady" "$test_tmp/C.log"
 		kill_client
 		# These come to nobody.
 		touch "$test_tmp/C/1/$d/meanwhile" {fuse}>&- &
