@@ -40,7 +40,8 @@ void conf_init(struct conf *c); /* the defaults */
 int conf_load(struct conf *c, const char *path, struct err *e);
 
 struct map_node {
-	uint32_t number; /* 1 … 65535 */
+	uint32_t number;   /* 1 … 65535 */
+	unsigned int line; /* of the file */
 	struct in_addr addr;
 	char name[64]; /* from the fourth column, else resolved from /etc/hosts, else "" */
 };

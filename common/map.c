@@ -183,7 +183,7 @@ static int add_nodes(struct parser *p, uint32_t number, struct in_addr addr, uin
 	for (uint32_t i = 0; i < count; i++) {
 		struct map_node *n = &p->map.nodes[p->map.count++];
 
-		*n = (struct map_node){.number = number + i};
+		*n = (struct map_node){.number = number + i, .line = p->line};
 		n->addr.s_addr = htonl(first + i);
 		r = set_name(p, n, prefix, count == 1);
 		if (r < 0)
@@ -241,35 +241,50 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Sorts; the first node that equals its neighbour, or NULL. Nodes without a name do not. */
-static const struct map_node *find_twice(struct map *m, int (*cmp)(const void *, const void *))
+/* Sorts; two nodes that are equal (*ret_other is the one of the earlier line), or NULL. Nodes
+ * without a name are never equal by it. */
+static const struct map_node *find_twice(struct map *m, int (*cmp)(const void *, const void *),
+					 const struct map_node **ret_other)
 {
 	if (m->count)
 		qsort(m->nodes, m->count, sizeof(*m->nodes), cmp);
 	for (uint32_t i = 1; i < m->count; i++) {
-		const struct map_node *n = &m->nodes[i];
+		const struct map_node *a = &m->nodes[i - 1], *b = &m->nodes[i];
 
-		if (cmp(n - 1, n) == 0 && (cmp != by_name || n->name[0]))
-			return n;
+		if (cmp(a, b) != 0 || (cmp == by_name && !b->name[0]))
+			continue;
+		*ret_other = a->line < b->line ? a : b;
+		return a->line < b->line ? b : a;
 	}
 	return NULL;
 }
 
+static int fail_twice(const struct parser *p, const struct map_node *n,
+		      const struct map_node *other, const char *what, const char *value)
+{
+	return err_set(p->e, -EINVAL, "%s:%u: two nodes have the %s %s (the other: line %u)",
+		       p->path, n->line, what, value, other->line);
+}
+
 static int check(struct parser *p)
 {
-	const struct map_node *n;
+	const struct map_node *n, *other;
 	char addr[INET_ADDRSTRLEN];
 
-	n = find_twice(&p->map, by_name);
+	if (!p->map.count)
+		return err_set(p->e, -EINVAL, "%s: there is no node in the map", p->path);
+	n = find_twice(&p->map, by_addr, &other);
 	if (n)
-		return err_set(p->e, -EINVAL, "%s: two nodes have the name %s", p->path, n->name);
-	n = find_twice(&p->map, by_addr);
+		return fail_twice(p, n, other, "address",
+				  inet_ntop(AF_INET, &n->addr, addr, sizeof(addr)));
+	n = find_twice(&p->map, by_name, &other);
 	if (n)
-		return err_set(p->e, -EINVAL, "%s: two nodes have the address %s", p->path,
-			       inet_ntop(AF_INET, &n->addr, addr, sizeof(addr)));
-	n = find_twice(&p->map, by_number);
+		return fail_twice(p, n, other, "name", n->name);
+	/* Last, since this is the order in which they stay. */
+	n = find_twice(&p->map, by_number, &other);
 	if (n)
-		return err_set(p->e, -EINVAL, "%s: node %u is there twice", p->path, n->number);
+		return err_set(p->e, -EINVAL, "%s:%u: node %u is there already, by line %u",
+			       p->path, n->line, n->number, other->line);
 	return 0;
 }
 

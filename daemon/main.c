@@ -85,6 +85,8 @@ static int run(struct mosixd *d)
 
 	if (check_machine(d, &e) < 0 || mosixd_new(d, &e) < 0) {
 		log_err("%s", e.text);
+		/* systemctl status shows no log lines from before the last attempt. */
+		notify_status(e.text);
 		return EXIT_FAILURE;
 	}
 	watch_signals(d);
