@@ -94,7 +94,7 @@ static void print_trace(const struct world *root, const struct act *acts, size_t
 		printf("and at rest:\n");
 		guarded_rest(&w, true);
 	}
-	printf("VIOLATION: %s\n", what);
+	printf("VIOLATION: %s\n", what ? what : "none");
 }
 
 static void print_path(const struct search *s, size_t number)

@@ -204,7 +204,7 @@ void world_print(const struct world *w)
 	for (unsigned int i = 0; i < NODES; i++) {
 		const struct node *n = &w->nodes[i];
 
-		printf("  n%d%s%s%s\n", i + 1, i == w->home ? " (home)" : "", n->up ? "" : " down",
+		printf("  n%u%s%s%s\n", i + 1, i == w->home ? " (home)" : "", n->up ? "" : " down",
 		       n->whole ? "" : " link cut");
 		for (size_t k = 0; k < SLOTS; k++)
 			if (n->copies[k].guest != GUEST_FREE)

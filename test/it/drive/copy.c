@@ -267,7 +267,7 @@ __attribute__((noreturn)) static void run_init(const struct copy *c, char **argv
 	check((int)n, "readlink", "/proc/self/exe");
 	self[n] = '\0';
 	snprintf(number, sizeof(number), "%d", out);
-	for (int i = 0; argv[i] && i < 60; i++)
+	for (int i = 0; i < 60 && argv[i]; i++)
 		args[i + 3] = argv[i];
 	enter_root(c);
 	fd_set_cloexec(out, false);
