@@ -29,14 +29,17 @@ none_left() {
 	}
 }
 
+has_lines() { lab sh -u alice n1 sh -c "[ \$(wc -l <out) -ge $1 ]"; }
+
 # A deputy outlives the daemon of its node, and hears of the end from the next one.
 restarted_daemon() {
 	local got
+	lab sh -u alice n1 rm -f out
 	got=$(lab sh -u alice n1 bash -c '
 		mosix-run '"$1"' sh -c "for i in \$(seq 100); do echo \$i; sleep 0.05; done; exit 7" >out; echo $?' &
-		sleep 1
+		wait_for 20 has_lines 5
 		lab sh n1 systemctl restart mosixd
-		sleep 1
+		wait_for 20 has_lines 25
 		lab sh n1 systemctl kill --kill-whom=main -s KILL mosixd
 		wait)
 	assert_eq "$got" 7 "exit status"
