@@ -186,6 +186,7 @@ struct guest_moment {
 		       one cannot be stopped before the other has gone on */
 	bool lock;  /* a file is locked for writing: the copy would have to take the lock while the
 		       original, frozen, still holds it */
+	bool tty;   /* /dev/tty is open and stands for the job's own terminal */
 	char *walk; /* a directory that is open for reading; the caller's */
 };
 /* True if it is a good one. */

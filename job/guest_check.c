@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define PIDS_MAX 4096
@@ -94,8 +95,18 @@ static bool is_walk(int fds, const char *name, const char *info, char path[PATH_
 	return mounts_valid(path) || !strcmp(path, "/");
 }
 
+/* criu finds what /dev/tty stands for among the terminals that it saves, not with ours. */
+static bool is_our_tty(int fds, const char *name, pid_t pid, pid_t init)
+{
+	struct stat st;
+
+	return fstatat(fds, name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(5, 0) && getsid(pid) == init;
+}
+
 /* Not /proc/locks: reading that stops all locking in the system for some milliseconds. */
-static void look_at_files(pid_t pid, struct remote_locks *remote, struct guest_moment *m)
+static void look_at_files(pid_t pid, pid_t init, struct remote_locks *remote,
+			  struct guest_moment *m)
 {
 	_cleanup_dir_ DIR *d = NULL;
 	char path[PATH_MAX], where[64];
@@ -103,7 +114,7 @@ static void look_at_files(pid_t pid, struct remote_locks *remote, struct guest_m
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	d = opendir(path);
-	while (d && (e = readdir(d)) && !m->walk && !m->lock) {
+	while (d && (e = readdir(d)) && !m->walk && !m->lock && !m->tty) {
 		_cleanup_free_ char *info = NULL;
 
 		snprintf(where, sizeof(where), "../fdinfo/%.20s", e->d_name);
@@ -111,6 +122,7 @@ static void look_at_files(pid_t pid, struct remote_locks *remote, struct guest_m
 		    file_read_at(dirfd(d), where, FDINFO_MAX, &info, NULL) < 0)
 			continue;
 		m->lock = has_write_lock(info) || remote_locks_writer(remote, pid, atoi(e->d_name));
+		m->tty = is_our_tty(dirfd(d), e->d_name, pid, init);
 		if (is_walk(dirfd(d), e->d_name, info, path))
 			m->walk = strdup(path);
 	}
@@ -139,7 +151,7 @@ bool guest_check_moment(struct guest *g, struct guest_moment *ret)
 	n = n < PIDS_MAX ? n : PIDS_MAX;
 	for (int i = 0; i < n && !ret->vfork; i++)
 		ret->vfork = is_vfork_child(pids[i], pids, n);
-	for (int i = 0; i < n && !ret->vfork && !ret->walk && !ret->lock; i++)
-		look_at_files(pids[i], &remote, ret);
-	return !ret->vfork && !ret->walk && !ret->lock;
+	for (int i = 0; i < n && !ret->vfork && !ret->walk && !ret->lock && !ret->tty; i++)
+		look_at_files(pids[i], g->init, &remote, ret);
+	return !ret->vfork && !ret->walk && !ret->lock && !ret->tty;
 }

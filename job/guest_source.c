@@ -111,6 +111,8 @@ static void wait_for(struct guest *g, const struct guest_moment *m)
 			"program yet (vfork); try again in a moment");
 	else if (m->lock)
 		err_set(&e, 0, "it holds a file locked for writing; try again when it does not");
+	else if (m->tty)
+		err_set(&e, 0, "it has /dev/tty open; try again when that is closed");
 	else
 		err_set(&e, 0,
 			"it is reading the directory %s, whose device differs on another "

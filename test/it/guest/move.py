@@ -346,10 +346,11 @@ def refused(w):
     """what cannot move is said, and goes on"""
     g = w.start(["python3", "-uc", """
 import os, sys
-fd = os.open('/usr', os.O_RDONLY)
+d = os.scandir('/usr')
+next(d)
 print('open')
 sys.stdin.readline()
-os.close(fd)
+d.close()
 print('closed')
 sys.stdin.readline()
 """])
