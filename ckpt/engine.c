@@ -428,8 +428,8 @@ static int command(struct engine *en, enum worker_frame type, const ProtobufCMes
 	if (!en->chan)
 		return -EPIPE;
 	r = msg_send(en->chan, (uint16_t)type, m, fd);
-	if (r == 0)
-		chan_process(en->chan); /* an error comes back as an event */
+	/* It leaves with the next engine_next(): to write it here would read as well, and of an
+	 * event that is read already nothing tells the caller. */
 	update(en);
 	return r;
 }
