@@ -67,8 +67,10 @@ void job_end(struct job *j, const Mosix__GuestExited *m, const char *text)
 	if (m && m->cpu_usec)
 		j->cpu_usec = m->cpu_usec;
 	snprintf(j->text, sizeof(j->text), "%s", m && m->text ? m->text : text ? text : "");
-	if (job_save(j) < 0)
-		log_err("Job %s: cannot write that it has ended", jobid_str(j->id).s);
+	j->end_saved = job_save(j) >= 0;
+	if (!j->end_saved)
+		log_err("Job %s: cannot write that it has ended (is /run full?)",
+			jobid_str(j->id).s);
 	log_end(j);
 	job_tell_ended(j);
 	/* With no deputy, or a dead one, nobody will acknowledge it. */
@@ -84,6 +86,24 @@ static void note_cpu_time(struct job *j, const Mosix__GuestExited *m)
 		j->cpu_usec = m->cpu_usec;
 }
 
+/* Until it is written down the guest keeps it, or until all is over and it may be forgotten. */
+static bool end_is_safe(struct job *j, uint32_t from)
+{
+	if (j->state != MOSIX__JOB_STATE__JOB_ENDED || j->end_saved)
+		return true;
+	j->end_saved = job_save(j) >= 0;
+	if (!j->end_saved)
+		j->end_kept_node = from;
+	return j->end_saved;
+}
+
+void job_release_end(const struct job *j)
+{
+	if (j->end_kept_node)
+		send_ref(j->d, j->end_kept_node, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, j->id,
+			 j->copy.gen);
+}
+
 int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m)
 {
 	struct job *j = jobs_find(d, m->job);
@@ -94,7 +114,10 @@ int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m)
 			move_copy_gone(j, from, m->gen, m);
 		else if (j->copy.gen == m->gen && j->copy.node == from)
 			job_end(j, m, NULL);
+		j = jobs_find(d, m->job); /* it may be over */
 	}
+	if (j && !end_is_safe(j, from))
+		return 0;
 	send_ref(d, from, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, m->job, m->gen);
 	return 0;
 }

@@ -102,6 +102,7 @@ void job_remove_if_over(struct job *j)
 	r = journal_remove(JOURNAL_JOBS, jobid_str(j->id).s);
 	if (r < 0)
 		log_err("Cannot remove the record of job %s: %s", jobid_str(j->id).s, strerror(-r));
+	job_release_end(j);
 	job_drop(j);
 }
 

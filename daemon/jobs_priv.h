@@ -18,6 +18,8 @@ struct job *job_add(struct mosixd *d, uint64_t id);
 void job_drop(struct job *j);
 /* Its record and all; not while a move needs it. */
 void job_remove_if_over(struct job *j);
+/* The guest need not keep the end of a job any longer that could not be written down. */
+void job_release_end(const struct job *j);
 void job_watch_deputy(struct job *j);
 
 /* job_spec.c */

@@ -191,6 +191,8 @@ struct guest_moment {
 };
 /* True if it is a good one. */
 bool guest_check_moment(struct guest *g, struct guest_moment *ret);
+/* Why it is none. */
+void guest_moment_explain(const struct guest_moment *m, struct err *e);
 
 /* guest_state.c */
 int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len);

@@ -36,11 +36,30 @@ int guest_check(struct guest *g, struct movable *ret)
 	return movable_check(ret, g->init, g->cgroup, inodes, n);
 }
 
+void guest_moment_explain(const struct guest_moment *m, struct err *e)
+{
+	if (m->vfork)
+		err_set(e, 0,
+			"one of its processes waits for a child that has not executed its "
+			"program yet (vfork); try again in a moment");
+	else if (m->lock)
+		err_set(e, 0, "it holds a file locked for writing; try again when it does not");
+	else if (m->tty)
+		err_set(e, 0, "it has /dev/tty open; try again when that is closed");
+	else
+		err_set(e, 0,
+			"it is reading the directory %s, whose device differs on another "
+			"node; try again in a moment",
+			m->walk);
+}
+
 void guest_check_request(struct guest *g, const Mosix__GuestCheck *m)
 {
 	Mosix__GuestChecked a = MOSIX__GUEST_CHECKED__INIT;
 	struct movable movable = {0};
+	struct guest_moment moment = {0};
 	char *busy[1] = {(char *)"the job is not running here at the moment"};
+	struct err e;
 
 	a.has_req = a.has_job = a.has_gen = a.has_movable = true;
 	a.req = m->req;
@@ -53,6 +72,11 @@ void guest_check_request(struct guest *g, const Mosix__GuestCheck *m)
 		busy[0] = (char *)"its processes cannot be looked at";
 		a.reasons = busy;
 		a.n_reasons = 1;
+	} else if (!movable.count && !guest_check_moment(g, &moment) && !moment.vfork) {
+		guest_moment_explain(&moment, &e);
+		busy[0] = e.text;
+		a.reasons = busy;
+		a.n_reasons = 1;
 	} else {
 		a.reasons = movable.reasons;
 		a.n_reasons = movable.count;
@@ -60,6 +84,7 @@ void guest_check_request(struct guest *g, const Mosix__GuestCheck *m)
 	a.movable = !a.n_reasons;
 	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_CHECKED, &a.base);
 	movable_done(&movable);
+	free(moment.walk);
 }
 
 /* "lock:\t1: POSIX  ADVISORY  WRITE 359 00:13:11691 0 EOF" for each lock of the process. */

@@ -105,19 +105,7 @@ static void wait_for(struct guest *g, const struct guest_moment *m)
 {
 	struct err e;
 
-	if (m->vfork)
-		err_set(&e, 0,
-			"one of its processes waits for a child that has not executed its "
-			"program yet (vfork); try again in a moment");
-	else if (m->lock)
-		err_set(&e, 0, "it holds a file locked for writing; try again when it does not");
-	else if (m->tty)
-		err_set(&e, 0, "it has /dev/tty open; try again when that is closed");
-	else
-		err_set(&e, 0,
-			"it is reading the directory %s, whose device differs on another "
-			"node; try again in a moment",
-			m->walk);
+	guest_moment_explain(m, &e);
 	wait_a_little(g, m->walk ? WALK_SECONDS : SHORT_SECONDS, e.text);
 }
 

@@ -41,6 +41,7 @@ exclusive_stays() { # WHERE TO
 	wait_for 10 holds abc
 	fails lab sh n1 mosixctl migrate "$(job_id locks)" "$1" >"$test_tmp/out" 2>&1
 	assert_match "$(cat "$test_tmp/out")" 'locked for writing'
+	assert_match "$(lab sh n1 mosixctl explain "$(job_id locks)" 2>&1)" 'locked for writing'
 	fails in_work 'flock -n -s c true'
 	shared_locks_hold
 	in_work 'rm exclusive'
