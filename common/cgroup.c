@@ -15,10 +15,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/fd.h"
 
 static int open_group(const char *path)
@@ -165,14 +165,6 @@ pid_t cgroup_fork(const char *path, uint64_t flags, int *ret_pidfd)
 
 /* ------------------------------------------------------------------ state */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The number behind "@key " in a flat keyed file. */
 static int read_key(int fd, const char *key, uint64_t *ret)
 {
@@ -192,7 +184,7 @@ static int read_key(int fd, const char *key, uint64_t *ret)
 /* Waits until @key in cgroup.events is @want; the kernel reports changes as POLLPRI. */
 static int wait_event(int group, const char *key, uint64_t want, int timeout_ms)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 	_cleanup_fd_ int fd = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -208,7 +200,7 @@ static int wait_event(int group, const char *key, uint64_t want, int timeout_ms)
 		if (value == want)
 			return 0;
 		if (deadline >= 0) {
-			left = deadline - now_ms();
+			left = deadline - clock_ms();
 			if (left <= 0)
 				return -ETIMEDOUT;
 		}

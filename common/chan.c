@@ -12,9 +12,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/fd.h"
 
 #define READ_CHUNK (64u << 10) /* usual buffer, and the most read before frames are looked at */
@@ -443,14 +443,6 @@ int chan_process(struct chan *c)
 
 /* ------------------------------------------------------------------ blocking use */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_events(struct chan *c, int64_t deadline)
 {
 	struct pollfd p = {.fd = chan_fd(c), .events = chan_events(c)};
@@ -458,7 +450,7 @@ static int wait_events(struct chan *c, int64_t deadline)
 	int n;
 
 	if (deadline >= 0) {
-		left = deadline - now_ms();
+		left = deadline - clock_ms();
 		if (left < 0)
 			left = 0;
 	}
@@ -470,7 +462,7 @@ static int wait_events(struct chan *c, int64_t deadline)
 
 int chan_flush(struct chan *c, int timeout_ms)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 
 	for (;;) {
 		int r = chan_process(c);
@@ -489,7 +481,7 @@ int chan_flush(struct chan *c, int timeout_ms)
 
 int chan_recv(struct chan *c, struct chan_frame *ret, int timeout_ms)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 
 	for (;;) {
 		int r = chan_next(c, ret);
