@@ -87,20 +87,21 @@ static void note_cpu_time(struct job *j, const Mosix__GuestExited *m)
 }
 
 /* Until it is written down the guest keeps it, or until all is over and it may be forgotten. */
-static bool end_is_safe(struct job *j, uint32_t from)
+static bool end_is_safe(struct job *j, uint32_t from, uint32_t gen)
 {
-	if (j->state != MOSIX__JOB_STATE__JOB_ENDED || j->end_saved)
+	/* The end of another copy is not the job's. */
+	if (j->state != MOSIX__JOB_STATE__JOB_ENDED || j->copy.gen != gen || j->copy.node != from)
 		return true;
-	j->end_saved = job_save(j) >= 0;
 	if (!j->end_saved)
-		j->end_kept_node = from;
+		j->end_saved = job_save(j) >= 0;
+	j->end_kept = !j->end_saved;
 	return j->end_saved;
 }
 
 void job_release_end(const struct job *j)
 {
-	if (j->end_kept_node)
-		send_ref(j->d, j->end_kept_node, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, j->id,
+	if (j->end_kept)
+		send_ref(j->d, j->copy.node, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, j->id,
 			 j->copy.gen);
 }
 
@@ -116,7 +117,7 @@ int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m)
 			job_end(j, m, NULL);
 		j = jobs_find(d, m->job); /* it may be over */
 	}
-	if (j && !end_is_safe(j, from))
+	if (j && !end_is_safe(j, from, m->gen))
 		return 0;
 	send_ref(d, from, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, m->job, m->gen);
 	return 0;

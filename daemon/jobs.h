@@ -55,8 +55,8 @@ struct job {
 
 	uint32_t status; /* in JOB_ENDED: as wait(2) gives it */
 	bool lost;
-	bool end_saved;         /* the journal has it */
-	uint32_t end_kept_node; /* where the guest keeps it until we do; 0 = nowhere */
+	bool end_saved; /* the journal has it */
+	bool end_kept;  /* by the guest, since the journal has not */
 	char text[ERR_MAX];
 
 	uint64_t started; /* seconds since the epoch */

@@ -73,10 +73,10 @@ static void on_died(struct ev_loop *loop, struct ev_io *w, int revents)
 
 	(void)revents;
 	ev_io_stop(loop, w);
-	if (s->fd >= 0) {
+	/* Without a connection it was outdated, and takes longer to end than a refill waits. */
+	if (s->fd >= 0)
 		log_warn("The spare guest process %d has ended", (int)s->process.pid);
-		refill_later(s, RETRY_SECONDS);
-	}
+	refill_later(s, s->fd >= 0 ? RETRY_SECONDS : REFILL_SECONDS);
 	process_reap(&s->process);
 	process_close(&s->process);
 	s->fd = fd_close(s->fd);
