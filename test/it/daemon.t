@@ -153,13 +153,6 @@ try "strangers at the port get no answer and no more than a few connections" por
 # A job that writes a number ten times a second, and the check of what it wrote.
 count_to() { echo "i=0; while [ \$i -lt $1 ]; do echo \$i; i=\$((i+1)); sleep 0.1; done; exit ${2:-0}"; }
 counted() { lab sh n1 sh -c "seq 0 $(($2 - 1)) | cmp - $job_base/work/$1/out"; }
-lines() { lab sh n1 sh -c "wc -l <$job_base/work/$1/out"; }
-more_lines() { [ "$(lines "$1")" -gt "$2" ]; }
-goes_on() {
-	local before
-	before=$(lines "$1")
-	wait_for 20 more_lines "$1" "$before"
-}
 
 kill_daemon() { lab sh "$1" sh -c 'kill -9 $(pidof mosixd)'; }
 restart_daemon() { lab sh "$1" systemctl restart mosixd; }
@@ -173,8 +166,8 @@ survives() {
 	for n in n1 n2; do
 		"$1" $n
 		wait_for 10 lab sh $n systemctl is-active mosixd
-		goes_on keep-n1
-		goes_on keep-n2
+		job_goes_on keep-n1
+		job_goes_on keep-n2
 	done
 	for n in n1 n2; do
 		wait_for 40 job_ended "keep-$n"

@@ -39,13 +39,6 @@ step() {
 	restore >/dev/null 2>&1
 }
 
-lines() { lab sh n1 sh -c "wc -l <$job_base/work/$1/out"; }
-more_lines() { [ "$(lines "$1")" -gt "$2" ]; }
-goes_on() {
-	local before
-	before=$(lines "$1")
-	wait_for 20 more_lines "$1" "$before"
-}
 where() { assert_eq "$(job_field "$1" node)" "$2" node; }
 is_back() { lab sh -u alice n1 mosix-run -n "$1" true; }
 daemons() { lab sh "$1" pidof mosixd mosix-mfs mosix-mfsd; }
@@ -66,7 +59,7 @@ no_start_at_home() {
 	assert_status 125 lab sh -u alice n1 mosix-run true >"$test_tmp/out" 2>&1
 	cat "$test_tmp/out"
 	grep -q "No space left" "$test_tmp/out" && grep -q "/run/mosix" "$test_tmp/out"
-	goes_on runner
+	job_goes_on runner
 	lab sh n1 mosixctl ps >/dev/null
 	free_run n1
 	is_back 1
@@ -88,7 +81,7 @@ no_numbers() {
 	cover_state n1
 	fill_state n1
 	lab sh n1 systemctl restart mosixd
-	goes_on runner
+	job_goes_on runner
 	assert_status 125 lab sh -u alice n1 mosix-run true >"$test_tmp/out" 2>&1
 	cat "$test_tmp/out"
 	grep -q "No space left" "$test_tmp/out" && grep -q "/var/lib/mosix" "$test_tmp/out"
@@ -97,7 +90,7 @@ no_numbers() {
 		grep -q "No space left" "$test_tmp/out" && grep -q "/var/lib/mosix" "$test_tmp/out"
 		where runner 2
 	}
-	goes_on runner
+	job_goes_on runner
 	uncover_state n1
 	is_back 1
 	job_move runner n2
@@ -117,10 +110,10 @@ no_move() { # NODE: whose /run is full
 		grep -qE "No space left|/run/mosix" "$test_tmp/out"
 		where runner 2
 	fi
-	goes_on runner
+	job_goes_on runner
 	free_run "$1"
 	job_move runner n3
-	goes_on runner
+	job_goes_on runner
 	job_move runner n2
 }
 step "/run is full at home: a move is done or refused with the reason" no_move n1
@@ -144,10 +137,10 @@ fills_in_between() {
 		where runner 2
 		grep -qE "No space left|/run/mosix" "$test_tmp/out"
 	fi
-	goes_on runner
+	job_goes_on runner
 	free_run "$3"
 	job_move runner n3
-	goes_on runner
+	job_goes_on runner
 	job_move runner n2
 }
 step "/run becomes full at home during a move" fills_in_between n2 ckpt.confirmed n1

@@ -93,6 +93,15 @@ job_same() {
 	done
 }
 
+# job_goes_on NAME: it writes another line to its output
+job_lines() { lab sh n1 sh -c "wc -l <$job_base/work/$1/out"; }
+job_more_lines() { [ "$(job_lines "$1")" -gt "$2" ]; }
+job_goes_on() {
+	local before
+	before=$(job_lines "$1")
+	wait_for 20 job_more_lines "$1" "$before"
+}
+
 # no_leftovers: no job, guest, cgroup or mount of a job is left on any node
 no_leftovers() {
 	local n
