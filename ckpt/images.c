@@ -14,6 +14,7 @@
 #include "ckpt/shm.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/limits.h"
 
 /* criu's names: one of these, then for some a number or "-shmem" and a number. */
 static const char *const names[] = {
@@ -116,7 +117,9 @@ int images_open(uint64_t size)
 uint64_t images_memory(void)
 {
 	_cleanup_free_ char *text = NULL;
+	uint64_t total = UINT64_MAX, free;
 	unsigned long long kib;
+	struct limits limits;
 	char *p;
 
 	if (file_read_at(AT_FDCWD, "/proc/meminfo", 64 << 10, &text, NULL) < 0)
@@ -124,7 +127,10 @@ uint64_t images_memory(void)
 	p = strstr(text, "MemAvailable:");
 	if (!p || sscanf(p, "MemAvailable: %llu", &kib) != 1)
 		return 0;
-	return kib * 1024 / 10 * 9;
+	free = kib * 1024;
+	if (limits_find(&limits, "") == 0)
+		limits_memory(&limits, &total, &free);
+	return free / 10 * 9;
 }
 
 uint64_t images_used(int dir)

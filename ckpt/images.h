@@ -15,7 +15,8 @@
 
 /* A descriptor for use with the *at() calls, or negative. @size: bytes, 0 = no limit. */
 int images_open(uint64_t size);
-/* What may be taken for images on this node: bytes. */
+/* What may be taken for images on this node, or in the container that it is: bytes. More would set
+ * the kernel's OOM killer on jobs. */
 uint64_t images_memory(void);
 /* How much of that is in use in the directory: bytes. */
 uint64_t images_used(int dir);

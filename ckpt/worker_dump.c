@@ -313,7 +313,8 @@ static int start(struct source *s)
 	r = amx_check(s->cmd->cgroup, &s->err);
 	if (r < 0)
 		return r;
-	s->images = images_open(images_memory());
+	s->memory = images_memory();
+	s->images = images_open(s->memory);
 	if (s->images < 0)
 		return err_sys(&s->err, s->images, "Cannot make a file system for images");
 	r = request_dump(s);

@@ -17,9 +17,10 @@
 
 #define PROGRESS_STEP (32u << 20)
 
-/* Images that wait to be sent, in bytes: memory that the node does not have twice. */
+/* Images that wait to be sent, in bytes: memory that the node does not have twice, and perhaps has
+ * to get rid of the job for. What criu writes until it is noticed comes on top. */
 #define WAITING_MAX (256u << 20)
-#define WAITING_LOW (64u << 20)
+#define WAITING_LEAST (16u << 20)
 
 int source_connect(struct source *s)
 {
@@ -186,11 +187,17 @@ int source_on_net(struct source *s)
 /* criu writes to memory at its own pace; the network may be slower. */
 static void hold_criu_back(struct source *s)
 {
-	uint64_t waiting = images_used(s->images);
+	uint64_t waiting = images_used(s->images), max = s->memory / 4;
+	/* What is left is not yet freed, or is sent when criu is done. */
+	bool all_sent = s->phase == SENDING && !xfer_sender_wants_write(s->tx);
 
-	if (waiting > WAITING_MAX)
+	if (max > WAITING_MAX)
+		max = WAITING_MAX;
+	else if (max < WAITING_LEAST)
+		max = WAITING_LEAST;
+	if (waiting > max && !all_sent)
 		criu_pause(s->criu, true);
-	else if (waiting < WAITING_LOW)
+	else if (waiting < max / 2 || all_sent)
 		criu_pause(s->criu, false);
 }
 

@@ -27,8 +27,9 @@ struct source {
 	bool criu_gone;
 	bool dumped; /* criu waits at post-dump (or is gone behind it); frozen again */
 	int images;
-	pid_t tar;      /* packs /dev/shm */
-	int connecting; /* the socket until it is connected */
+	uint64_t memory; /* bytes that the images may take at a time */
+	pid_t tar;       /* packs /dev/shm */
+	int connecting;  /* the socket until it is connected */
 	struct stream *net;
 	struct xfer_sender *tx;
 	enum phase phase;

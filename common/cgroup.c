@@ -75,6 +75,24 @@ int cgroup_self(char *ret, size_t size)
 	return 0;
 }
 
+int cgroup_name_of(pid_t pid, char *ret, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	char file[64], *path;
+	int r;
+
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	r = file_read_at(AT_FDCWD, file, 65536, &text, NULL);
+	if (r < 0)
+		return r;
+	path = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	if (!path)
+		return -ENOENT;
+	path = strstr(path, "::") + 2;
+	path[strcspn(path, "\n")] = '\0';
+	return (size_t)snprintf(ret, size, "%s", path) < size ? 0 : -ENAMETOOLONG;
+}
+
 /* ------------------------------------------------------------------ life */
 
 int cgroup_create(const char *path)

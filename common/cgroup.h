@@ -8,11 +8,14 @@
 #define MOSIX_COMMON_CGROUP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* The absolute path of the calling process's v2 group, with the mount point in front. */
 int cgroup_self(char *ret, size_t size);
+/* The v2 group of a process as the kernel names it, "/system.slice/…". */
+int cgroup_name_of(pid_t pid, char *ret, size_t size);
 int cgroup_create(const char *path);
 /* Removes the group and the groups below it; 0 or -EBUSY while processes live there. */
 int cgroup_remove(const char *path);

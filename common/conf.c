@@ -4,6 +4,7 @@
  */
 #include "common/conf.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -97,6 +98,68 @@ static int set_path(struct reader *r, const struct key *k, const char *value)
 	return 1;
 }
 
+static int set_bool(struct reader *r, const struct key *k, const char *value)
+{
+	bool v = !strcmp(value, "yes");
+	char what[96];
+
+	if (!v && strcmp(value, "no") != 0) {
+		snprintf(what, sizeof(what), "%s must be yes or no", k->name);
+		return fail(r, what, value);
+	}
+	memcpy((char *)&r->conf + k->offset, &v, sizeof(v));
+	return 1;
+}
+
+/* "0 2 7": digits with spaces between them. */
+static int set_classes(struct reader *r, const struct key *k, const char *value)
+{
+	uint8_t classes = 0;
+
+	(void)k;
+	for (const char *p = value; *p; p++) {
+		if (*p >= '0' && *p <= '7' && (!p[1] || p[1] == ' '))
+			classes |= (uint8_t)(1u << (*p - '0'));
+		else if (*p != ' ')
+			return fail(r, "classes must be numbers from 0 to 7", value);
+	}
+	r->conf.guest_classes = classes;
+	return 1;
+}
+
+/* ADDRESS[:PORT]; 0 = it is not. */
+static int parse_seed(char *word, struct conf_seed *ret)
+{
+	char *colon = strchr(word, ':');
+	uint32_t port = CONF_PORT;
+
+	if (colon) {
+		*colon = '\0';
+		if (!parse_number(colon + 1, 1, UINT16_MAX, &port))
+			return 0;
+	}
+	ret->port = (uint16_t)port;
+	return inet_pton(AF_INET, word, &ret->addr) == 1;
+}
+
+static int set_seeds(struct reader *r, const struct key *k, const char *value)
+{
+	_cleanup_free_ char *copy = strdup(value);
+	char *word, *save;
+
+	(void)k;
+	if (!copy)
+		return fail(r, "no memory", "");
+	for (word = strtok_r(copy, ", \t", &save); word; word = strtok_r(NULL, ", \t", &save)) {
+		if (r->conf.seed_count == CONF_SEEDS)
+			return fail(r, "there are more than 16 seeds", "");
+		if (!parse_seed(word, &r->conf.seeds[r->conf.seed_count]))
+			return fail(r, "a seed is an IPv4 address, or ADDRESS:PORT", value);
+		r->conf.seed_count++;
+	}
+	return 1;
+}
+
 static int set_level(struct reader *r, const struct key *k, const char *value)
 {
 	static const struct {
@@ -116,13 +179,44 @@ static int set_level(struct reader *r, const struct key *k, const char *value)
 	return fail(r, "level must be error, warning, info or debug", value);
 }
 
+/* "127.0.0.1:9251" or "off". */
+static int set_listen(struct reader *r, const struct key *k, const char *value)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	const char *colon = strchr(value, ':');
+	char address[INET_ADDRSTRLEN] = "";
+	uint32_t port = 0;
+
+	(void)k;
+	if (colon && (size_t)(colon - value) < sizeof(address))
+		memcpy(address, value, (size_t)(colon - value));
+	if (strcmp(value, "off") != 0 &&
+	    (!colon || !parse_number(colon + 1, 1, UINT16_MAX, &port) ||
+	     inet_pton(AF_INET, address, &at.sin_addr) != 1))
+		return fail(r, "listen must be off or ADDRESS:PORT, like 127.0.0.1:9251", value);
+	at.sin_port = htons((uint16_t)port);
+	r->conf.metrics_listen = at;
+	return 1;
+}
+
 static const struct key keys[] = {
 	{"node", "number", set_u32, offsetof(struct conf, node), 0, 65535},
 	{"node", "port", set_port, 0, 0, 0},
 	{"node", "map", set_path, offsetof(struct conf, map_path), 0, 0},
 	{"node", "key", set_path, offsetof(struct conf, key_path), 0, 0},
 	{"guests", "max", set_u32, offsetof(struct conf, guests_max), 0, 1000000},
+	{"guests", "classes", set_classes, 0, 0, 0},
+	{"guests", "owner_first", set_bool, offsetof(struct conf, owner_first), 0, 0},
+	{"balance", "enabled", set_bool, offsetof(struct conf, balance), 0, 0},
+	{"balance", "home_threshold", set_u32, offsetof(struct conf, home_threshold), 0, 100000},
+	{"balance", "residency", set_u32, offsetof(struct conf, residency), 0, 86400},
+	{"balance", "hysteresis", set_u32, offsetof(struct conf, hysteresis), 0, 10000},
+	{"balance", "memory_reserve", set_u32, offsetof(struct conf, memory_reserve), 0, 16777216},
+	{"cluster", "seeds", set_seeds, 0, 0, 0},
+	{"cluster", "mesh", set_u32, offsetof(struct conf, mesh), 2, 65535},
+	{"cluster", "grace", set_u32, offsetof(struct conf, grace), 1, 86400},
 	{"log", "level", set_level, 0, 0, 0},
+	{"metrics", "listen", set_listen, 0, 0, 0},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -173,6 +267,14 @@ void conf_init(struct conf *c)
 	*c = (struct conf){
 		.port = CONF_PORT,
 		.guests_max = 100,
+		.guest_classes = 0xff,
+		.balance = true,
+		.home_threshold = 50,
+		.residency = CONF_DEFAULT,
+		.hysteresis = CONF_DEFAULT,
+		.memory_reserve = CONF_DEFAULT,
+		.mesh = 16,
+		.grace = 120,
 		.log_level = 6,
 		.map_path = CONF_MAP,
 		.key_path = CONF_KEY,

@@ -25,14 +25,37 @@
 #define CONF_JOB_DIR CONF_RUN "/job"
 
 #define CONF_PORT 7250
+#define CONF_SEEDS 16
+
+/* Where another node can be asked who is in the cluster. */
+struct conf_seed {
+	struct in_addr addr;
+	uint16_t port;
+};
+
+#define CONF_DEFAULT UINT32_MAX /* what the policy thinks best */
 
 struct conf {
-	uint32_t node;       /* [node] number: 0 = find own address in the map */
-	uint16_t port;       /* [node] port */
-	uint32_t guests_max; /* [guests] max: 0 = none may come */
-	uint32_t log_level;  /* [log] level: 3 error, 4 warning, 6 info, 7 debug */
-	char map_path[256];  /* [node] map */
-	char key_path[256];  /* [node] key */
+	uint32_t node;         /* [node] number: 0 = find own address in the map */
+	uint16_t port;         /* [node] port */
+	uint32_t guests_max;   /* [guests] max: 0 = none may come */
+	bool owner_first;      /* [guests] owner_first: they leave when this node's users need it */
+	uint8_t guest_classes; /* [guests] classes: bit c = jobs of class c may come */
+	bool balance;          /* [balance] enabled */
+	uint32_t home_threshold; /* [balance] home_threshold: load units */
+	/* [balance], each CONF_DEFAULT if not set */
+	uint32_t residency;      /* seconds */
+	uint32_t hysteresis;     /* percent */
+	uint32_t memory_reserve; /* MiB */
+	uint32_t mesh;           /* [cluster] mesh: up to so many nodes all have links to all */
+	uint32_t grace;          /* [cluster] grace: seconds for which jobs outlive a dead node */
+	uint32_t seed_count;     /* [cluster] seeds */
+	struct conf_seed seeds[CONF_SEEDS];
+	uint32_t log_level; /* [log] level: 3 error, 4 warning, 6 info, 7 debug */
+	/* [metrics] listen: ADDRESS:PORT; port 0 = off */
+	struct sockaddr_in metrics_listen;
+	char map_path[256]; /* [node] map */
+	char key_path[256]; /* [node] key */
 };
 
 void conf_init(struct conf *c); /* the defaults */

@@ -8,7 +8,6 @@
 
 #include "common/err.h"
 #include <stddef.h>
-#include <sys/types.h>
 
 #define CGROUP_PATH_MAX 512
 
@@ -16,7 +15,5 @@ struct mosixd;
 
 /* Finds the subtree and makes the groups; moves this process to main if it is not there. */
 int cgroups_init(struct mosixd *d, struct err *e);
-/* The group of a process as the kernel names it, "/system.slice/…". */
-int cgroup_name_of(pid_t pid, char *ret, size_t size);
 
 #endif

@@ -2,10 +2,12 @@
 /* Configuration, map and key. */
 #include "daemon/config.h"
 
+#include "daemon/gossip_io.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <string.h>
+#include <unistd.h>
 
 void config_done(struct config *c)
 {
@@ -15,7 +17,7 @@ void config_done(struct config *c)
 
 const struct map_node *config_self(const struct config *c)
 {
-	return map_by_number(&c->map, c->self);
+	return &c->own;
 }
 
 static const struct map_node *find_address(const struct map *m, struct in_addr addr)
@@ -26,8 +28,8 @@ static const struct map_node *find_address(const struct map *m, struct in_addr a
 	return NULL;
 }
 
-/* The node in the map whose address is one of this machine's. */
-static int find_self(const struct map *m, const char *map_path, uint32_t *ret, struct err *e)
+/* The node in the map whose address is one of this machine's; NULL = none. */
+static int find_self(const struct map *m, const struct map_node **ret, struct err *e)
 {
 	const struct map_node *found = NULL;
 	struct ifaddrs *list;
@@ -46,21 +48,65 @@ static int find_self(const struct map *m, const char *map_path, uint32_t *ret, s
 			found = n;
 	}
 	freeifaddrs(list);
-	if (!found)
-		return err_set(e, -ENOENT,
-			       "%s: none of this machine's addresses is in the map; add it, or set "
-			       "[node] number in " CONF_FILE,
-			       map_path);
-	*ret = found->number;
+	*ret = found;
 	return 0;
 }
 
-static int check_self(const struct config *c, struct err *e)
+/* A machine that no map names. */
+static int join(struct config *c, struct err *e)
 {
-	if (map_by_number(&c->map, c->self))
+	const struct map_node *other;
+	int r;
+
+	c->own = (struct map_node){.number = c->conf.node};
+	if (gethostname(c->own.name, sizeof(c->own.name) - 1) < 0)
+		c->own.name[0] = '\0';
+	r = gossip_join(c, &c->own.number, &c->own.addr, e);
+	if (r < 0)
+		return r;
+	c->self = c->own.number;
+	c->fixed = c->conf.node != 0;
+	other = map_by_number(&c->map, c->self);
+	if (!other)
 		return 0;
-	return err_set(e, -ENOENT, "%s: node %u, this machine, is not in the map", c->conf.map_path,
-		       c->self);
+	return err_set(e, -EEXIST,
+		       "%s: this machine was node %u, which is now another one's number: "
+		       "remove " CONF_STATE "/node, or add this machine to the map",
+		       c->conf.map_path, c->self);
+}
+
+static int choose_self(struct config *c, struct err *e)
+{
+	const struct map_node *n = map_by_number(&c->map, c->conf.node);
+	int r = 0;
+
+	if (!c->conf.node)
+		r = find_self(&c->map, &n, e);
+	if (r < 0)
+		return r;
+	if (n) {
+		c->own = *n;
+		c->self = n->number;
+		c->fixed = true;
+		return 0;
+	}
+	if (c->conf.seed_count)
+		return join(c, e);
+	if (c->conf.node)
+		return err_set(e, -ENOENT, "%s: node %u, this machine, is not in the map",
+			       c->conf.map_path, c->conf.node);
+	return err_set(e, -ENOENT,
+		       "%s: none of this machine's addresses is in the map; add it, or set "
+		       "[node] number or [cluster] seeds in " CONF_FILE,
+		       c->conf.map_path);
+}
+
+/* Where there are seeds there need not be a map; but one that was named must be there. */
+static int load_map(struct config *c, struct err *e)
+{
+	int r = map_load(&c->map, c->conf.map_path, e);
+
+	return r == -ENOENT && c->conf.seed_count && !strcmp(c->conf.map_path, CONF_MAP) ? 0 : r;
 }
 
 static int load_key(struct config *c, struct err *e)
@@ -74,6 +120,8 @@ static int load_key(struct config *c, struct err *e)
 	r = key_derive(key, "peer", c->peer_key);
 	if (r == 0)
 		r = key_derive(key, "mfs", c->mfs_key);
+	if (r == 0)
+		r = key_derive(key, "gossip", c->gossip_key);
 	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		return err_sys(e, r, "%s: cannot derive keys", c->conf.key_path);
@@ -89,17 +137,12 @@ static int load_all(struct config *c, const char *path, struct err *e)
 	/* Nothing needs to be set; but a file that was named must be there. */
 	if (r < 0 && (r != -ENOENT || strcmp(path, CONF_FILE) != 0))
 		return r;
-	r = map_load(&c->map, c->conf.map_path, e);
-	if (r < 0)
-		return r;
-	c->self = c->conf.node;
-	if (c->self)
-		r = check_self(c, e);
-	else
-		r = find_self(&c->map, c->conf.map_path, &c->self, e);
-	if (r < 0)
-		return r;
-	return load_key(c, e);
+	r = load_map(c, e);
+	if (r == 0)
+		r = load_key(c, e);
+	if (r == 0)
+		r = choose_self(c, e);
+	return r;
 }
 
 int config_load(struct config *ret, const char *path, struct err *e)

@@ -16,7 +16,10 @@ struct config {
 	struct map map;
 	uint8_t peer_key[KEY_SIZE];
 	uint8_t mfs_key[KEY_SIZE];
-	uint32_t self; /* own node number */
+	uint8_t gossip_key[KEY_SIZE];
+	uint32_t self;       /* own node number */
+	bool fixed;          /* … which the administrator has set, by the map or by [node] number */
+	struct map_node own; /* this node, in the map or not */
 };
 
 /* 0 or negative with a sentence in @e; @ret is then untouched. */

@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/preamble.h"
+#include "daemon/links.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include "daemon/peer.h"
@@ -27,6 +28,7 @@ struct dial {
 	struct ev_timer timer; /* until the next try, or the deadline of connect() */
 	struct peer *peer;
 	double backoff;
+	unsigned int refused; /* links that did not come up, in a row */
 	int fd;
 };
 
@@ -54,6 +56,7 @@ static void dial_failed(struct dial *dl, int error)
 			 inet_ntoa(n->addr), strerror(-error));
 	node_set_problem(n, "%s", strerror(-error));
 	dial_again(dl);
+	link_failed(n);
 }
 
 static int send_preamble(int fd)
@@ -107,13 +110,13 @@ static int dial_socket(struct dial *dl)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (self) {
+	if (self->addr.s_addr) {
 		sin.sin_addr = self->addr;
 		if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 && errno != EADDRNOTAVAIL)
 			return -errno;
 	}
 	sin.sin_addr = dl->node->addr;
-	sin.sin_port = htons(d->config.conf.port);
+	sin.sin_port = htons(dl->node->port);
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return steal_fd(&fd);
@@ -141,8 +144,12 @@ static void dial_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)revents;
 	if (dl->fd >= 0)
 		dial_failed(dl, -ETIMEDOUT);
-	else
+	else if (!dl->node->peer && link_is_wanted(dl->node))
 		dial_try(dl);
+	else
+		/* The other side was faster, or the node is gone: links_tick() makes another dial
+		 * when one is wanted. */
+		dial_free(dl);
 }
 
 int dial_new(struct dial **ret, struct node *n)
@@ -184,5 +191,9 @@ void dial_lost(struct dial *dl, struct peer *p, bool was_up)
 	dl->peer = NULL;
 	if (was_up)
 		dl->backoff = BACKOFF_MIN;
+	dl->refused = was_up ? 0 : dl->refused + 1;
 	dial_again(dl);
+	/* Once may be because the other side has dialled at the same time. */
+	if (dl->refused > 1)
+		link_failed(dl->node);
 }

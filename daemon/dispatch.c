@@ -5,8 +5,13 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
+#include "daemon/controls.h"
+#include "daemon/dead_nodes.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
+#include "daemon/links.h"
+#include "daemon/mfs.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
@@ -55,12 +60,15 @@ HANDLER(guests_on_exited_ack, Mosix__GuestRef)
 HANDLER(guests_on_signal, Mosix__GuestSignal)
 HANDLER(guests_on_kill, Mosix__GuestRef)
 HANDLER(guests_on_check, Mosix__GuestCheck)
+HANDLER(guests_on_control, Mosix__GuestControl)
 HANDLER(guests_on_link_up, Mosix__LinkUp)
 HANDLER(jobs_on_started, Mosix__GuestStarted)
 HANDLER(jobs_on_exited, Mosix__GuestExited)
 HANDLER(jobs_on_stats, Mosix__GuestStats)
 HANDLER(jobs_on_signalled, Mosix__GuestSignal)
 HANDLER(jobs_on_list, Mosix__GuestList)
+HANDLER(balance_on_asked, Mosix__MoveAsked)
+HANDLER(moves_on_ask, Mosix__MoveAsk)
 HANDLER(moves_on_prepare, Mosix__MovePrepare)
 HANDLER(moves_on_prepared, Mosix__MovePrepared)
 HANDLER(moves_on_begin, Mosix__MoveBegin)
@@ -83,8 +91,11 @@ static const struct {
 	{MOSIX__MSG_TYPE__MSG_GUEST_STATS, call_jobs_on_stats},
 	{MOSIX__MSG_TYPE__MSG_GUEST_SIGNALLED, call_jobs_on_signalled},
 	{MOSIX__MSG_TYPE__MSG_GUEST_CHECK, call_guests_on_check},
+	{MOSIX__MSG_TYPE__MSG_GUEST_CONTROL, call_guests_on_control},
 	{MOSIX__MSG_TYPE__MSG_GUEST_CHECKED, call_requests_on_checked},
 	{MOSIX__MSG_TYPE__MSG_GUEST_LIST, call_jobs_on_list},
+	{MOSIX__MSG_TYPE__MSG_MOVE_ASK, call_moves_on_ask},
+	{MOSIX__MSG_TYPE__MSG_MOVE_ASKED, call_balance_on_asked},
 	{MOSIX__MSG_TYPE__MSG_MOVE_PREPARE, call_moves_on_prepare},
 	{MOSIX__MSG_TYPE__MSG_MOVE_PREPARED, call_moves_on_prepared},
 	{MOSIX__MSG_TYPE__MSG_MOVE_BEGIN, call_moves_on_begin},
@@ -132,8 +143,11 @@ int dispatch(struct mosixd *d, uint32_t from, uint16_t type, const uint8_t *body
 
 void node_went_up(struct node *n)
 {
+	dead_nodes_back(n);
 	guests_node_up(n);
 	moves_node_up(n);
+	link_flush(n);
+	moves_link_up(n);
 }
 
 void node_went_down(struct node *n)
@@ -142,6 +156,25 @@ void node_went_down(struct node *n)
 	jobs_node_down(n);
 	guests_node_down(n);
 	requests_node_down(n);
+	balance_node_down(n);
+	controls_node_down(n);
+}
+
+void node_came_alive(struct node *n)
+{
+	links_tick(n->d);
+}
+
+void node_died(struct node *n, bool left)
+{
+	(void)left;
+	links_tick(n->d);
+}
+
+void node_was_found(struct node *n)
+{
+	links_tick(n->d);
+	mfs_reload(n->d);
 }
 
 /* ------------------------------------------------------------------ to this node itself */

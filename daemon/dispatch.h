@@ -6,6 +6,7 @@
 #ifndef MOSIX_DAEMON_DISPATCH_H
 #define MOSIX_DAEMON_DISPATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,15 @@ struct node;
 /* 0, or -EPROTO when @from sent what it must not: the link is to be dropped. */
 int dispatch(struct mosixd *d, uint32_t from, uint16_t type, const uint8_t *body, size_t len);
 
+/* The link to it. */
 void node_went_up(struct node *n);
 void node_went_down(struct node *n);
+
+/* Gossip's word: it is alive (again, or for the first time); it is dead, or has @left in order; its
+ * address or name was found. */
+void node_came_alive(struct node *n);
+void node_died(struct node *n, bool left);
+void node_was_found(struct node *n);
 
 /* Queues a message from this node to itself; it is dispatched from the loop. */
 int local_new(struct mosixd *d);

@@ -13,10 +13,12 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "daemon/conn.h"
+#include "daemon/load.h"
 #include "daemon/local_socket.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
+#include "daemon/sample.h"
 #include "job/link.h"
 #include "proto/messages.h"
 #include <errno.h>
@@ -41,6 +43,7 @@ static int forward_home(struct guest *g, const struct chan_frame *f)
 static int on_started(struct guest *g, const struct chan_frame *f)
 {
 	_cleanup_(msg_freep) Mosix__GuestStarted *m = NULL;
+	Mosix__Load load = MOSIX__LOAD__INIT;
 
 	m = msg_unpack(&mosix__guest_started__descriptor, f->body, f->len);
 	if (!m || !is_of(g, m->job, m->gen))
@@ -52,7 +55,12 @@ static int on_started(struct guest *g, const struct chan_frame *f)
 	else
 		g->state = MOSIX__GUEST_STATE__GUEST_RUNNING;
 	g->init_pid = m->pid;
-	return forward_home(g, f);
+	load_fill(g->d, jobid_home(g->key.job), &load);
+	msg_free(steal_ptr(m->load));
+	m->load = &load;
+	(void)node_send(g->d, jobid_home(g->key.job), f->type, &m->base);
+	m->load = NULL;
+	return 0;
 }
 
 static int on_exited(struct guest *g, const struct chan_frame *f)
@@ -79,6 +87,7 @@ static int on_stats(struct guest *g, const struct chan_frame *f)
 	g->cpu_usec = m->cpu_usec;
 	g->rss = m->rss;
 	g->stopped = m->stopped;
+	sample_guest_stats(g, m);
 	return forward_home(g, f);
 }
 
@@ -95,11 +104,19 @@ static int on_signalled(struct guest *g, const struct chan_frame *f)
 static int on_checked(struct guest *g, const struct chan_frame *f)
 {
 	_cleanup_(msg_freep) Mosix__GuestChecked *m = NULL;
+	Mosix__Decision decision;
+	char text[ERR_MAX];
 
 	m = msg_unpack(&mosix__guest_checked__descriptor, f->body, f->len);
 	if (!m || !is_of(g, m->job, m->gen))
 		return -EPROTO;
-	return forward_home(g, f);
+	/* Borrowed for the answer, not the message's own. */
+	msg_free(steal_ptr(m->decision));
+	balance_explain_guest(g, &decision, text);
+	m->decision = &decision;
+	(void)node_send(g->d, jobid_home(g->key.job), f->type, &m->base);
+	m->decision = NULL;
+	return 0;
 }
 
 static int on_link(struct guest *g, const struct chan_frame *f)
@@ -236,11 +253,13 @@ static int stranger_adopt(struct stranger *s, Mosix__GuestHello *m)
 	r = process_open_peer(&p, chan_fd(s->conn->chan));
 	if (r < 0)
 		return r;
-	if (!g)
-		g = guest_add(s->d, m->job, m->gen);
 	if (!g) {
-		process_close(&p);
-		return -ENOMEM;
+		g = guest_add(s->d, m->job, m->gen);
+		if (!g) {
+			process_close(&p);
+			return -ENOMEM;
+		}
+		g->inherited = true;
 	}
 	if (g->ended || (g->process.pid && g->process.pid != p.pid)) {
 		log_err("Process %d says that it holds copy %s, which is process %d's", (int)p.pid,

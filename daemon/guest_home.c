@@ -6,8 +6,11 @@
 #include "common/jobid.h"
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/conn.h"
+#include "daemon/controls.h"
 #include "daemon/jobs.h"
+#include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
@@ -29,8 +32,14 @@ int guest_check_room(struct mosixd *d, uint32_t home, struct err *e)
 {
 	uint32_t max = d->config.conf.guests_max;
 
+	if (controls_drain(d))
+		return err_set(e, -EAGAIN, "%s is being drained (mosixctl undrain)",
+			       node_title(d, d->config.self));
 	if (home == d->config.self)
 		return 0;
+	if (controls_block(d))
+		return err_set(e, -EPERM, "%s takes no jobs of other nodes (mosixctl block)",
+			       node_title(d, d->config.self));
 	if (max == 0)
 		return err_set(e, -EPERM, "%s takes no jobs of other nodes ([guests] max is 0)",
 			       node_title(d, d->config.self));
@@ -46,13 +55,28 @@ static void refuse_start(struct mosixd *d, uint32_t home, const Mosix__GuestStar
 			 struct err *e)
 {
 	Mosix__GuestStarted a = MOSIX__GUEST_STARTED__INIT;
+	Mosix__Load load = MOSIX__LOAD__INIT;
 
 	a.has_job = a.has_gen = a.has_error = true;
 	a.job = m->job;
 	a.gen = m->gen;
 	a.error = -r;
 	a.text = e->text;
+	/* Known not to run here: who has placed it may place it elsewhere. */
+	a.has_refused = true;
+	a.refused = true;
+	load_fill(d, home, &load);
+	a.load = &load;
 	(void)node_send(d, home, MOSIX__MSG_TYPE__MSG_GUEST_STARTED, &a.base);
+}
+
+static int check_placed(struct mosixd *d, uint32_t home, const Mosix__GuestStart *m, struct err *e)
+{
+	struct job_facts j = {.job = m->job, .home = home, .demand = 1000};
+
+	j.mem_hint = (uint32_t)(m->spec->memory_hint >> 20);
+	j.job_class = m->spec->job_class <= JOB_CLASS_MAX ? (uint8_t)m->spec->job_class : 0;
+	return balance_check_coming(d, &j, m->claimed_load, e);
 }
 
 int guests_on_start(struct mosixd *d, uint32_t from, Mosix__GuestStart *m)
@@ -67,6 +91,8 @@ int guests_on_start(struct mosixd *d, uint32_t from, Mosix__GuestStart *m)
 	if (g)
 		return 0;
 	r = guest_check_room(d, from, &e);
+	if (r == 0 && m->placed)
+		r = check_placed(d, from, m, &e);
 	if (r == 0)
 		r = guest_start(d, m->spec, m->job, m->gen, MOSIX__GUEST_STATE__GUEST_STARTING, &g,
 				&e);
@@ -271,5 +297,17 @@ void guests_node_down(struct node *n)
 		m.job = g->key.job;
 		m.gen = (uint32_t)g->key.gen;
 		guest_send(g, MOSIX__MSG_TYPE__MSG_LINK_DOWN, &m.base);
+	}
+}
+
+void guests_mark_nodes(struct mosixd *d)
+{
+	struct guest *g, *tmp;
+
+	HASH_ITER (hh, d->guests->table, g, tmp) {
+		struct node *n = nodes_find(d, jobid_home(g->key.job));
+
+		if (n)
+			n->link.shared = true;
 	}
 }

@@ -33,6 +33,7 @@ static void take_record(void *arg, void *message)
 	g = guest_add(d, m->job, m->gen);
 	if (!g)
 		return;
+	g->inherited = true;
 	g->process.pid = m->pid;
 	g->uid = m->uid;
 	g->started = m->started;
@@ -57,6 +58,7 @@ static void take_group(struct mosixd *d, const char *name)
 	g = guest_add(d, jobid_make(home, seq), gen);
 	if (!g)
 		return;
+	g->inherited = true;
 	log_warn("Copy %s has a control group but no record", guest_title(g));
 	guest_expect_back(g);
 }
@@ -97,7 +99,7 @@ void guests_check_settled(struct mosixd *d)
 			return;
 	d->guests->settled = true;
 	for (n = nodes_first(d); n; n = n->hh.next)
-		if (node_up(n))
+		if (node_is_linked(n))
 			guests_send_list(d, n->number);
 }
 

@@ -2,12 +2,14 @@
 /* The table of copies on this node, and how one is started. */
 #include "daemon/guests.h"
 
+#include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/conf.h"
 #include "common/fd.h"
 #include "common/jobid.h"
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/cgroups.h"
 #include "daemon/conn.h"
 #include "daemon/guests_priv.h"
@@ -16,6 +18,7 @@
 #include "daemon/local_socket.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
+#include "daemon/sample.h"
 #include "daemon/spare.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -105,6 +108,7 @@ struct guest *guest_add(struct mosixd *d, uint64_t job, uint32_t gen)
 	ev_timer_init(&g->timer, guest_on_timer, 0.0, 0.0);
 	g->timer.data = g;
 	HASH_ADD(hh, d->guests->table, key, sizeof(g->key), g);
+	balance_watch(d);
 	return g;
 }
 
@@ -123,11 +127,14 @@ struct guest *guest_free(struct guest *g)
 void guest_drop(struct guest *g)
 {
 	HASH_DEL(g->d->guests->table, g);
+	balance_guest_gone(g);
 	ev_io_stop(g->d->loop, &g->died);
 	ev_timer_stop(g->d->loop, &g->timer);
 	process_close(&g->process);
 	conn_free(g->conn);
 	msg_free(g->exited);
+	sample_guest_gone(g);
+	guest_word_done(&g->word);
 	free(g);
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/preamble.h"
+#include "daemon/balance.h"
 #include "daemon/process.h"
 #include "proto/mosix.pb-c.h"
 #include <ev.h>
@@ -19,10 +20,23 @@
 struct conn;
 struct mosixd;
 struct node;
+struct sample_job;
 
 struct guest_key {
 	uint64_t job;
 	uint64_t gen; /* as wide as job: no padding in what is hashed */
+};
+
+/* What its home said of it (GuestControl). */
+struct guest_word {
+	bool told; /* else nothing below is known */
+	bool lock, frozen, stay;
+	bool cpu_bound, io_bound;
+	uint8_t job_class;
+	uint32_t memory_hint; /* MiB */
+	int64_t born_usec;    /* when it was started, anywhere; by clock_usec() */
+	uint32_t *allowed;    /* nodes that it may run on, sorted; NULL = any */
+	uint32_t allowed_count;
 };
 
 struct guest {
@@ -30,8 +44,10 @@ struct guest {
 	struct guest_key key;
 	Mosix__GuestState state;
 	bool known;        /* started by this daemon, or has said hello to it */
+	bool inherited;    /* from an earlier daemon */
 	bool killed;       /* told to die by its home */
 	bool leaving;      /* its end is part of a move: home needs no GuestExited */
+	bool frozen_lost;  /* frozen, since its home is dead */
 	bool linked;       /* its home wants the job link's frames */
 	struct conn *conn; /* to the guest process; NULL while it is away */
 	struct process process;
@@ -49,6 +65,9 @@ struct guest {
 	uint64_t started;       /* seconds since the epoch */
 	uint64_t cpu_usec, rss; /* as last told */
 	bool stopped;
+	struct sample_job *sample; /* daemon/sample_job.c */
+	struct guest_word word;
+	struct guest_stuck stuck;
 	UT_hash_handle hh;
 };
 
@@ -91,7 +110,10 @@ void guests_take_bulk(struct mosixd *d, const uint8_t token[PREAMBLE_TOKEN], int
 int guests_on_start(struct mosixd *d, uint32_t from, Mosix__GuestStart *m);
 int guests_on_exited_ack(struct mosixd *d, uint32_t from, Mosix__GuestRef *m);
 int guests_on_signal(struct mosixd *d, uint32_t from, Mosix__GuestSignal *m);
+/* Marks the homes of guests: links to them are needed. */
+void guests_mark_nodes(struct mosixd *d);
 int guests_on_kill(struct mosixd *d, uint32_t from, Mosix__GuestRef *m);
+int guests_on_control(struct mosixd *d, uint32_t from, Mosix__GuestControl *m);
 int guests_on_check(struct mosixd *d, uint32_t from, Mosix__GuestCheck *m);
 int guests_on_link_up(struct mosixd *d, uint32_t from, Mosix__LinkUp *m);
 int guests_on_link_down(struct mosixd *d, uint32_t from, Mosix__GuestRef *m);

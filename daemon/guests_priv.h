@@ -38,6 +38,9 @@ void guest_ended(struct guest *g, Mosix__GuestExited *exited);
 int guests_recover(struct mosixd *d);
 void guests_check_settled(struct mosixd *d);
 
+/* guest_control.c */
+void guest_word_done(struct guest_word *w);
+
 /* guest_home.c */
 void guests_send_list(struct mosixd *d, uint32_t home);
 /* Asks home for a new path of the job link. */

@@ -86,8 +86,7 @@ static void note_cpu_time(struct job *j, const Mosix__GuestExited *m)
 		j->cpu_usec = m->cpu_usec;
 }
 
-/* Until it is written down the guest keeps it, or until all is over and it may be forgotten. */
-static bool end_is_safe(struct job *j, uint32_t from, uint32_t gen)
+bool job_end_is_safe(struct job *j, uint32_t from, uint32_t gen)
 {
 	/* The end of another copy is not the job's. */
 	if (j->state != MOSIX__JOB_STATE__JOB_ENDED || j->copy.gen != gen || j->copy.node != from)
@@ -117,7 +116,7 @@ int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m)
 			job_end(j, m, NULL);
 		j = jobs_find(d, m->job); /* it may be over */
 	}
-	if (j && !end_is_safe(j, from, m->gen))
+	if (j && !job_end_is_safe(j, from, m->gen))
 		return 0;
 	send_ref(d, from, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, m->job, m->gen);
 	return 0;
@@ -132,8 +131,11 @@ int jobs_on_stats(struct mosixd *d, uint32_t from, Mosix__GuestStats *m)
 	j->cpu_usec = m->cpu_usec;
 	j->rss = m->rss;
 	j->stopped = m->stopped;
-	job_send_signals(j);
-	job_follow_deputy(j);
+	j->demand = m->demand;
+	j->used = m->used;
+	j->processes = m->processes;
+	j->net_bytes = m->net_bytes;
+	j->net_rate = m->net_rate;
 	return 0;
 }
 
@@ -169,6 +171,7 @@ void job_settled(struct job *j)
 		job_send_kill(j);
 		return;
 	}
+	job_send_control(j);
 	job_send_signals(j);
 	job_link_update(j);
 }

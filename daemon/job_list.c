@@ -76,6 +76,9 @@ static int take_row(struct mosixd *d, uint32_t from, const struct reconcile_gues
 	case RECONCILE_ENDED:
 		return h->exited ? jobs_on_exited(d, from, h->exited) : -EPROTO;
 	case RECONCILE_ACK:
+		/* Ended, but perhaps not yet written down. */
+		if (j && !job_end_is_safe(j, from, h->gen))
+			return 0;
 		send_ref(d, from, MOSIX__MSG_TYPE__MSG_GUEST_EXITED_ACK, h);
 		return 0;
 	case RECONCILE_KILL:
@@ -143,4 +146,35 @@ int jobs_on_list(struct mosixd *d, uint32_t from, Mosix__GuestList *m)
 	if (r == 0 && n)
 		find_missing(d, n, rows, m->n_guests);
 	return r;
+}
+
+void jobs_node_dead(struct node *n)
+{
+	struct job *j, *tmp;
+	char text[ERR_MAX];
+
+	snprintf(text, sizeof(text), "%s, where it ran, is dead", node_title(n->d, n->number));
+	HASH_ITER (hh, n->d->jobs->table, j, tmp)
+		if (j->copy.node == n->number && !j->move &&
+		    j->state != MOSIX__JOB_STATE__JOB_ENDED)
+			job_end(j, NULL, text);
+}
+
+static void mark(struct mosixd *d, uint32_t number)
+{
+	struct node *n = nodes_find(d, number);
+
+	if (n)
+		n->link.shared = true;
+}
+
+void jobs_mark_nodes(struct mosixd *d)
+{
+	struct job *j, *tmp;
+
+	HASH_ITER (hh, d->jobs->table, j, tmp) {
+		mark(d, j->copy.node);
+		if (j->move)
+			mark(d, j->destination);
+	}
 }

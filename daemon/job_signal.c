@@ -96,7 +96,7 @@ int jobs_on_signalled(struct mosixd *d, uint32_t from, Mosix__GuestSignal *m)
 /* Nobody tells that a process was stopped by SIGSTOP, which it cannot handle, so it is looked at.
  * This is no event but a state, and said again as long as it is so. The deputy itself continues the
  * job. */
-void job_follow_deputy(struct job *j)
+static void follow_deputy(struct job *j)
 {
 	Mosix__GuestSignal m;
 	struct proc_stat st;
@@ -109,4 +109,26 @@ void job_follow_deputy(struct job *j)
 	fill(&m, j, SIGSTOP);
 	m.has_group = m.group = true;
 	(void)node_send(j->d, j->copy.node, MOSIX__MSG_TYPE__MSG_GUEST_SIGNAL, &m.base);
+}
+
+static void on_tick(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct mosixd *d = w->data;
+	struct job *j, *tmp;
+
+	(void)loop;
+	(void)revents;
+	HASH_ITER (hh, d->jobs->table, j, tmp) {
+		job_send_signals(j);
+		follow_deputy(j);
+	}
+}
+
+void jobs_tick_start(struct mosixd *d)
+{
+	struct ev_timer *t = &d->jobs->tick;
+
+	ev_timer_init(t, on_tick, 1.0, 1.0);
+	t->data = d;
+	ev_timer_start(d->loop, t);
 }

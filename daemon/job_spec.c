@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/control.h"
 #include "daemon/mosixd.h"
 #include "job/mounts.h"
@@ -23,6 +24,7 @@
 
 #define NAME_LEN 63
 #define IGNORED_MAX 64
+#define NODES_MAX 65535
 
 static bool is_string(const ProtobufCBinaryData *b)
 {
@@ -44,6 +46,29 @@ static int check_strings(const Mosix__JobSpec *s, struct err *e)
 	if (s->has_program &&
 	    (!s->program.len || s->program.len >= PATH_MAX || !is_string(&s->program)))
 		return err_set(e, -EINVAL, "The program is not a path");
+	return 0;
+}
+
+/* Decisions want the list of nodes sorted. */
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int check_wishes(const Mosix__JobSpec *s, struct err *e)
+{
+	if (s->job_class > JOB_CLASS_MAX)
+		return err_set(e, -EINVAL, "There is no class %u; classes are numbers from 0 to %u",
+			       s->job_class, JOB_CLASS_MAX);
+	if (s->n_allowed > NODES_MAX)
+		return err_set(e, -EINVAL, "The list of nodes is too long");
+	for (size_t i = 0; i < s->n_allowed; i++)
+		if (s->allowed[i] < 1 || s->allowed[i] > NODES_MAX)
+			return err_set(e, -EINVAL, "There is no node %u", s->allowed[i]);
+	if (s->n_allowed)
+		qsort(s->allowed, s->n_allowed, sizeof(*s->allowed), by_number);
 	return 0;
 }
 
@@ -244,6 +269,8 @@ int job_spec_check(const struct client *c, Mosix__JobSpec *s, struct err *e)
 	if (r == 0)
 		r = check_numbers(s, e);
 	if (r == 0)
+		r = check_wishes(s, e);
+	if (r == 0)
 		r = check_limits(c, s, e);
 	if (r == 0)
 		r = check_nice(c, s, e);
@@ -251,4 +278,12 @@ int job_spec_check(const struct client *c, Mosix__JobSpec *s, struct err *e)
 		return r;
 	r = fill(c, s);
 	return r < 0 ? err_sys(e, r, "Cannot describe the job") : 0;
+}
+
+bool job_spec_allows(const Mosix__JobSpec *s, uint32_t node)
+{
+	for (size_t i = 0; i < s->n_allowed; i++)
+		if (s->allowed[i] == node)
+			return true;
+	return s->n_allowed == 0;
 }

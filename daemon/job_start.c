@@ -9,10 +9,13 @@
 #include "common/jobid.h"
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/conn.h"
 #include "daemon/control.h"
 #include "daemon/deputy.h"
 #include "daemon/guests.h"
+#include "daemon/metrics.h"
+#include "daemon/mfs_settle.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include <errno.h>
@@ -43,17 +46,35 @@ static void tell_started(struct job *j, uint32_t status, const char *text)
 	conn_send(j->client->conn, MOSIX__MSG_TYPE__MSG_JOB_STARTED, &m.base, -1);
 }
 
+static void free_list(ProtobufCBinaryData **list, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		free((*list)[i].data);
+	free(*list);
+	*list = NULL;
+	*count = 0;
+}
+
+static void free_args(struct job *j)
+{
+	free_list(&j->spec->argv, &j->spec->n_argv);
+	free_list(&j->spec->envp, &j->spec->n_envp);
+}
+
 void job_started(struct job *j)
 {
 	if (j->state != MOSIX__JOB_STATE__JOB_STARTING)
 		return;
 	ev_timer_stop(j->d->loop, &j->start_timer);
+	free_args(j);
 	j->state = MOSIX__JOB_STATE__JOB_RUNNING;
 	if (job_save(j) < 0)
 		log_err("Job %s: cannot write its record", jobid_str(j->id).s);
 	log_info("Job %s (%s) of user %u runs on %s", jobid_str(j->id).s, j->spec->name,
 		 j->spec->uid, node_title(j->d, j->copy.node));
+	metrics_job_started(j->d, j->copy.node != j->d->config.self);
 	tell_started(j, 0, NULL);
+	job_send_control(j);
 	job_link_update(j);
 }
 
@@ -70,18 +91,26 @@ void job_start_failed(struct job *j, uint32_t status, const char *text)
 int jobs_on_started(struct mosixd *d, uint32_t from, Mosix__GuestStarted *m)
 {
 	struct job *j = jobs_find(d, m->job);
+	struct node *n = nodes_find(d, from);
 	uint32_t status = EXIT_FAILED;
 	char text[ERR_MAX];
 
 	if (!j || j->copy.node != from || j->copy.gen != m->gen ||
 	    j->state != MOSIX__JOB_STATE__JOB_STARTING)
 		return 0;
+	if (m->load && n && !n->self)
+		node_take_load(n, m->load);
 	if (!m->error && !m->exec_error) {
+		/* If there was no link when it was sent there, this is the first that is heard. */
+		if (n)
+			(void)job_note_cpu(j, node_info(n));
 		job_started(j);
 		if (j->killed)
 			job_send_kill(j);
 		return 0;
 	}
+	if (m->refused && !j->killed && job_start_elsewhere(j, m->text))
+		return 0;
 	if (m->exec_error)
 		status = m->exec_error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	if (m->text && m->text[0])
@@ -106,26 +135,25 @@ static void on_start_timeout(struct ev_loop *loop, struct ev_timer *w, int reven
 	tell_started(j, EXIT_FAILED, text);
 }
 
-/* ------------------------------------------------------------------ asking for it */
-
-static int choose_node(struct client *c, const Mosix__JobStart *m, struct node **ret, struct err *e)
+void jobs_link_failed(struct node *n)
 {
-	struct mosixd *d = c->d;
-	struct node *n;
+	char text[ERR_MAX];
+	struct job *j, *tmp;
 
-	if (!m->node || !m->node[0] || !strcmp(m->node, "home") || m->spec->home_only)
-		n = nodes_find(d, d->config.self);
-	else
-		n = nodes_find_text(d, m->node);
-	if (!n)
-		return err_set(e, -ENOENT, "There is no node %.128s in this cluster",
-			       m->node ? m->node : "");
-	if (!node_up(n))
-		return err_set(e, -EHOSTUNREACH, "%s cannot be reached%s%s",
-			       node_title(d, n->number), n->problem[0] ? ": " : "", n->problem);
-	*ret = n;
-	return 0;
+	snprintf(text, sizeof(text),
+		 "%s cannot be reached%s%.300s (mosixctl nodes shows what can be)",
+		 node_title(n->d, n->number), n->problem[0] ? ": " : "", n->problem);
+	HASH_ITER (hh, n->d->jobs->table, j, tmp) {
+		/* Of one that has left over an earlier link nothing is certain. */
+		if (j->state != MOSIX__JOB_STATE__JOB_STARTING || j->copy.node != n->number ||
+		    j->start_epoch != node_epoch(n))
+			continue;
+		if (j->killed || !job_start_elsewhere(j, text))
+			job_start_failed(j, EXIT_FAILED, text);
+	}
 }
+
+/* ------------------------------------------------------------------ asking for it */
 
 static int check_room(const struct client *c, struct err *e)
 {
@@ -138,33 +166,30 @@ static int check_room(const struct client *c, struct err *e)
 	return 0;
 }
 
-static int new_number(struct mosixd *d, uint64_t *ret)
+/* Decisions want to know whom they are about. */
+static int set_number(struct mosixd *d, Mosix__JobSpec *spec, struct err *e)
 {
 	uint64_t seq;
 	int r;
 
 	r = seq_next(&d->jobs->job_seq, &seq);
-	if (r < 0)
-		return r;
-	if (seq > UINT32_MAX)
-		return -EOVERFLOW;
-	*ret = jobid_make(d->config.self, (uint32_t)seq);
-	return jobs_find(d, *ret) ? -EEXIST : 0;
+	if (r == 0 && seq > UINT32_MAX)
+		r = -EOVERFLOW;
+	if (r == 0) {
+		spec->job = jobid_make(d->config.self, (uint32_t)seq);
+		r = jobs_find(d, spec->job) ? -EEXIST : 0;
+	}
+	return r < 0 ? err_sys(e, r, "Cannot number the job (see /var/lib/mosix)") : 0;
 }
 
 static struct job *new_job(struct client *c, Mosix__JobStart *m, const struct node *n,
 			   struct err *e)
 {
+	uint64_t id = m->spec->job;
 	struct mosixd *d = c->d;
 	struct job *j;
-	uint64_t id;
 	int r;
 
-	r = new_number(d, &id);
-	if (r < 0) {
-		err_sys(e, r, "Cannot number the job (see /var/lib/mosix)");
-		return NULL;
-	}
 	j = job_add(d, id);
 	if (!j) {
 		err_sys(e, -ENOMEM, "Cannot start the job");
@@ -173,10 +198,9 @@ static struct job *new_job(struct client *c, Mosix__JobStart *m, const struct no
 	j->copy.gen = 1;
 	j->copy.node = n->number;
 	j->start_node = n->number;
-	j->start_epoch = n->epoch;
+	j->start_epoch = node_epoch(n);
 	j->started = (uint64_t)time(NULL);
 	spec_command(m->spec, j->command, sizeof(j->command));
-	m->spec->job = id;
 	j->spec = steal_ptr(m->spec);
 	r = job_note_cpu(j, node_info(n));
 	if (r == 0 && !j->spec->detach)
@@ -192,41 +216,52 @@ static struct job *new_job(struct client *c, Mosix__JobStart *m, const struct no
 	return j;
 }
 
-/* The record does not hold what only the first start needs. */
-static int save_without_args(struct job *j)
-{
-	size_t n_argv = j->spec->n_argv, n_envp = j->spec->n_envp;
-	int r;
-
-	j->spec->n_argv = j->spec->n_envp = 0;
-	r = job_save(j);
-	j->spec->n_argv = n_argv;
-	j->spec->n_envp = n_envp;
-	return r;
-}
-
-static void free_list(ProtobufCBinaryData **list, size_t *count)
-{
-	for (size_t i = 0; i < *count; i++)
-		free((*list)[i].data);
-	free(*list);
-	*list = NULL;
-	*count = 0;
-}
-
 static int send_start(struct job *j)
 {
 	Mosix__GuestStart m = MOSIX__GUEST_START__INIT;
 	int r;
 
-	m.has_job = m.has_gen = true;
+	m.has_job = m.has_gen = m.has_placed = m.has_claimed_load = true;
 	m.job = j->id;
 	m.gen = j->copy.gen;
 	m.spec = j->spec;
+	m.placed = j->placed && j->copy.node != j->d->config.self;
+	m.claimed_load = j->claimed_load;
 	r = node_send(j->d, j->copy.node, MOSIX__MSG_TYPE__MSG_GUEST_START, &m.base);
-	free_list(&j->spec->argv, &j->spec->n_argv);
-	free_list(&j->spec->envp, &j->spec->n_envp);
+	/* One that may be refused is sent again, elsewhere. */
+	if (!m.placed)
+		free_args(j);
 	return r;
+}
+
+static void start_failed(struct job *j, int r)
+{
+	struct err e;
+
+	if (job_start_elsewhere(j, "the link to it is down"))
+		return;
+	err_sys(&e, r, "Cannot start the job on %s", node_title(j->d, j->copy.node));
+	job_start_failed(j, EXIT_FAILED, e.text);
+}
+
+static void on_settled(struct mosixd *d, uint64_t job, uint64_t gen)
+{
+	struct job *j = jobs_find(d, job);
+	int r;
+
+	if (!j || j->state != MOSIX__JOB_STATE__JOB_STARTING || j->copy.gen != gen)
+		return;
+	r = send_start(j);
+	if (r < 0)
+		start_failed(j, r);
+}
+
+/* To another node not before that knows what was changed here. */
+int job_send_start(struct job *j)
+{
+	if (j->copy.node != j->d->config.self && mfs_settle(j->d, on_settled, j->id, j->copy.gen))
+		return 0;
+	return send_start(j);
 }
 
 static void arm_start(struct job *j)
@@ -237,42 +272,51 @@ static void arm_start(struct job *j)
 }
 
 /* Everything that can be refused is, before there is a record. NULL with a sentence. */
-static struct job *accept_job(struct client *c, Mosix__JobStart *m, struct err *e)
+static struct job *accept_job(struct client *c, Mosix__JobStart *m, struct balance_decision *dec,
+			      struct err *e)
 {
 	struct node *n = NULL;
+	struct job *j;
 
 	if (c->job || !m->spec) {
 		err_set(e, 0, "This request is not valid");
 		return NULL;
 	}
 	if (check_room(c, e) < 0 || job_spec_check(c, m->spec, e) < 0 ||
-	    choose_node(c, m, &n, e) < 0)
+	    set_number(c->d, m->spec, e) < 0 || job_choose_node(c->d, m, &n, dec, e) < 0)
 		return NULL;
-	return new_job(c, m, n, e);
+	j = new_job(c, m, n, e);
+	if (!j)
+		return NULL;
+	j->placed = dec->reason != BALANCE_NOTHING;
+	j->best = m->best;
+	j->or_home = m->or_home;
+	j->claimed_load = dec->load_there;
+	return j;
 }
 
 void job_start(struct client *c, Mosix__JobStart *m)
 {
+	struct balance_decision dec;
 	struct job *j;
 	struct err e;
 	int r;
 
-	j = accept_job(c, m, &e);
+	j = accept_job(c, m, &dec, &e);
 	if (!j) {
 		deputy_refuse(c, EXIT_FAILED, e.text);
 		return;
 	}
 	deputy_attach(j, c);
-	r = save_without_args(j);
+	r = job_save(j);
 	if (r < 0) {
 		err_sys(&e, r, "Cannot write the job's record (see /run/mosix)");
 		job_start_failed(j, EXIT_FAILED, e.text);
 		return;
 	}
+	job_note_place(j, &dec);
 	arm_start(j);
-	r = send_start(j);
-	if (r < 0) {
-		err_sys(&e, r, "Cannot start the job on %s", node_title(c->d, j->copy.node));
-		job_start_failed(j, EXIT_FAILED, e.text);
-	}
+	r = job_send_start(j);
+	if (r < 0)
+		start_failed(j, r);
 }

@@ -8,7 +8,9 @@
 #include "common/jobid.h"
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/control.h"
+#include "daemon/decision.h"
 #include "daemon/deputy.h"
 #include "daemon/journal.h"
 #include "daemon/mosixd.h"
@@ -82,6 +84,7 @@ struct job *job_add(struct mosixd *d, uint64_t id)
 void job_drop(struct job *j)
 {
 	move_unwanted(j);
+	balance_job_over(j->d, j->id);
 	HASH_DEL(j->d->jobs->table, j);
 	ev_io_stop(j->d->loop, &j->deputy_died);
 	ev_timer_stop(j->d->loop, &j->start_timer);
@@ -89,6 +92,8 @@ void job_drop(struct job *j)
 	if (j->client)
 		j->client->job = NULL;
 	msg_free(j->spec);
+	decisions_done(j);
+	free(j->asked);
 	cpu_done(&j->cpu);
 	free(j);
 }
@@ -149,6 +154,8 @@ static void fill_record(Mosix__JobRecord *m, const struct job *j)
 	m->start_node = j->start_node;
 	m->moves = j->moves;
 	m->cpu_usec = j->cpu_before;
+	m->has_net_bytes = true;
+	m->net_bytes = j->net_before;
 	m->has_xfeatures = true;
 	m->xfeatures = j->cpu.xfeatures;
 	m->n_cpu_flags = j->cpu.flag_count;
@@ -157,6 +164,8 @@ static void fill_record(Mosix__JobRecord *m, const struct job *j)
 	m->signal_seq = j->signal_seq;
 	m->signals.data = (uint8_t *)j->signals;
 	m->signals.len = j->signal_count;
+	m->has_frozen = true;
+	m->frozen = j->frozen;
 	fill_move(m, j);
 }
 
@@ -164,10 +173,13 @@ int job_save(struct job *j)
 {
 	Mosix__JobRecord m = MOSIX__JOB_RECORD__INIT;
 	_cleanup_free_ uint8_t *spec = NULL;
+	Mosix__JobSpec without = *j->spec;
 	int r;
 
 	fill_record(&m, j);
-	r = msg_pack(&j->spec->base, &spec, &m.spec.len);
+	/* What only the start needs, and that may be much. */
+	without.n_argv = without.n_envp = 0;
+	r = msg_pack(&without.base, &spec, &m.spec.len);
 	if (r < 0)
 		return r;
 	m.has_spec = true;
@@ -204,6 +216,8 @@ static void take_fields(struct job *j, const Mosix__JobRecord *m)
 	j->start_node = m->start_node;
 	j->moves = m->moves;
 	j->cpu_before = m->cpu_usec;
+	j->net_before = m->net_bytes;
+	j->frozen = m->frozen;
 	if (m->signals.len > JOB_SIGNALS_MAX || m->signals.len > m->signal_seq)
 		return;
 	j->signal_seq = m->signal_seq;
@@ -250,6 +264,7 @@ int jobs_new(struct mosixd *d, struct err *e)
 	d->jobs = js;
 	if (!js)
 		return err_sys(e, -ENOMEM, "Cannot keep jobs");
+	jobs_tick_start(d);
 	r = mkdir_p(CONF_STATE, 0755);
 	if (r < 0)
 		return err_sys(e, r, "Cannot make %s", CONF_STATE);
@@ -319,6 +334,7 @@ void jobs_free(struct mosixd *d)
 
 	if (!d->jobs)
 		return;
+	ev_timer_stop(d->loop, &d->jobs->tick);
 	HASH_ITER (hh, d->jobs->table, j, tmp)
 		job_drop(j);
 	seq_close(&d->jobs->job_seq);

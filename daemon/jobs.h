@@ -18,7 +18,9 @@
 #include <uthash.h>
 
 struct client;
+struct decision_note;
 struct move;
+struct move_asked;
 struct mosixd;
 struct node;
 struct wanted;
@@ -48,7 +50,8 @@ struct job {
 
 	struct move *move;         /* that we arbitrate now */
 	bool moving;               /* and it is not yet known where the job goes on */
-	struct wanted *wanted;     /* the next move, which waits for the end of this one */
+	struct move_asked *asked;  /* that balancing asked for; NULL = nothing */
+	struct wanted *wanted;     /* the next move: waits for the end of this one, or for a link */
 	enum handover_phase phase; /* as the journal has it, with the next three */
 	struct handover_ref ref;
 	uint32_t source, destination;
@@ -62,10 +65,20 @@ struct job {
 	uint64_t started; /* seconds since the epoch */
 	uint32_t start_node;
 	uint32_t moves;
-	uint64_t cpu_before;    /* of the copies before this one */
-	uint64_t cpu_usec, rss; /* of this copy, as last told */
+	uint64_t cpu_before, net_before; /* of the copies before this one */
+	uint64_t cpu_usec, rss;          /* of this copy, as last told, with the next three */
+	uint32_t demand, used, processes;
+	uint64_t net_bytes, net_rate; /* of this copy, likewise */
 	bool stopped;
-	struct cpu cpu; /* what it may rely on: of all nodes where it has run */
+	bool frozen;                     /* by mosixctl freeze */
+	struct decision_note *decisions; /* the last ones, oldest first */
+	uint8_t bring_tries;             /* how often it was to come home */
+	char bring_why[160];             /* and did not */
+	/* While it starts: how it is placed, how often it was. */
+	bool placed, best, or_home;
+	uint8_t places;
+	uint32_t claimed_load; /* that its node is thought to have */
+	struct cpu cpu;        /* what it may rely on: of all nodes where it has run */
 	UT_hash_handle hh;
 };
 
@@ -89,6 +102,17 @@ void job_start(struct client *c, Mosix__JobStart *m);
 void job_kill(struct job *j, const char *why);
 /* It will arrive, once, if the job lives. 0 or negative with a sentence. */
 int job_signal(struct job *j, uint32_t signal, struct err *e);
+/* May it be on that node (mosix-run --on)? */
+bool job_spec_allows(const Mosix__JobSpec *s, uint32_t node);
+/* By its user's word: it does not move; it does not run. 0 or negative with a sentence. */
+int job_lock(struct job *j, bool on, struct err *e);
+int job_freeze(struct job *j, bool on, struct err *e);
+/* To the node where it runs: what was said of it. */
+void job_send_control(const struct job *j);
+void jobs_send_controls(struct mosixd *d);
+/* A frozen job is let run just before it is moved, and frozen again when that is over. */
+void job_thaw_to_move(const struct job *j);
+uint64_t job_age_ms(const struct job *j);
 /* It is known (again) where it runs: what had to wait is done. @j may be gone afterwards. */
 void job_settled(struct job *j);
 /* It has ended; @m may be of another copy or NULL, then @text says why it is lost. */
@@ -115,5 +139,11 @@ int jobs_on_list(struct mosixd *d, uint32_t from, Mosix__GuestList *m);
 int jobs_on_link_down(struct mosixd *d, uint32_t from, Mosix__GuestRef *m);
 
 void jobs_node_down(struct node *n);
+/* What was to start there has not been sent: there is no link. */
+void jobs_link_failed(struct node *n);
+/* Marks the nodes to which a link is needed for a job of this node. */
+void jobs_mark_nodes(struct mosixd *d);
+/* What runs there is lost for good (moves_node_dead() has seen to what moves). */
+void jobs_node_dead(struct node *n);
 
 #endif

@@ -2,6 +2,7 @@
 /* mosixd: the node daemon of MOSIX. */
 #include "common/conf.h"
 #include "common/log.h"
+#include "daemon/gossip_io.h"
 #include "daemon/instance.h"
 #include "daemon/mosixd.h"
 #include "daemon/node_info.h"
@@ -52,18 +53,28 @@ static void on_reload(struct ev_loop *loop, struct ev_signal *w, int revents)
 	mosixd_reload(w->data);
 }
 
+static void on_leave(struct ev_loop *loop, struct ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	gossip_io_leave(w->data);
+}
+
 static void watch_signals(struct mosixd *d)
 {
-	static struct ev_signal term, intr, hup;
+	static struct ev_signal term, intr, hup, pwr;
 
 	signal(SIGPIPE, SIG_IGN);
 	ev_signal_init(&term, on_stop, SIGTERM);
 	ev_signal_init(&intr, on_stop, SIGINT);
 	ev_signal_init(&hup, on_reload, SIGHUP);
-	hup.data = d;
+	/* The machine is shut down, or an administrator takes the node out. */
+	ev_signal_init(&pwr, on_leave, SIGPWR);
+	hup.data = pwr.data = d;
 	ev_signal_start(d->loop, &term);
 	ev_signal_start(d->loop, &intr);
 	ev_signal_start(d->loop, &hup);
+	ev_signal_start(d->loop, &pwr);
 }
 
 static int check_machine(struct mosixd *d, struct err *e)
@@ -82,6 +93,7 @@ static int check_machine(struct mosixd *d, struct err *e)
 static int run(struct mosixd *d)
 {
 	struct err e;
+	bool restart;
 
 	if (check_machine(d, &e) < 0 || mosixd_new(d, &e) < 0) {
 		log_err("%s", e.text);
@@ -90,13 +102,15 @@ static int run(struct mosixd *d)
 		return EXIT_FAILURE;
 	}
 	watch_signals(d);
-	log_info("MOSIX %s: node %u of %u", MOSIX_VERSION, d->config.self, d->config.map.count);
+	log_info("MOSIX %s: node %u; %u in the map", MOSIX_VERSION, d->config.self,
+		 d->config.map.count);
 	notify_ready();
 	ev_run(d->loop, 0);
 	notify_stopping();
 	log_info("mosixd ends; jobs and guests go on");
+	restart = d->restart;
 	mosixd_free(d);
-	return EXIT_SUCCESS;
+	return restart ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

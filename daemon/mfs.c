@@ -13,10 +13,13 @@
 #include "common/msg.h"
 #include "daemon/conn.h"
 #include "daemon/local_socket.h"
+#include "daemon/metrics.h"
 #include "daemon/mfs_kept.h"
+#include "daemon/mfs_settle.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include "daemon/process.h"
+#include "daemon/sample.h"
 #include "daemon/spawn.h"
 #include "proto/messages.h"
 #include <arpa/inet.h>
@@ -61,8 +64,7 @@ struct mfs {
 
 /* ------------------------------------------------------------------ what they are told */
 
-static void fill_node(Mosix__MfsNode *m, const struct mosixd *d, const struct map_node *n,
-		      char *address)
+static void fill_node(Mosix__MfsNode *m, const struct node *n, char *address)
 {
 	mosix__mfs_node__init(m);
 	inet_ntop(AF_INET, &n->addr, address, INET_ADDRSTRLEN);
@@ -70,16 +72,16 @@ static void fill_node(Mosix__MfsNode *m, const struct mosixd *d, const struct ma
 	m->node = n->number;
 	m->name = (char *)n->name;
 	m->address = address;
-	m->port = d->config.conf.port;
-	m->self = n->number == d->config.self;
+	m->port = n->port;
+	m->self = n->self;
 }
 
 static void send_config(struct mfs_slot *s)
 {
-	const struct map *map = &s->d->config.map;
-	_cleanup_free_ Mosix__MfsNode *nodes = calloc(map->count, sizeof(*nodes));
-	_cleanup_free_ Mosix__MfsNode **list = calloc(map->count, sizeof(*list));
-	_cleanup_free_ char *addresses = calloc(map->count, INET_ADDRSTRLEN);
+	unsigned int count = nodes_count(s->d), used = 0;
+	_cleanup_free_ Mosix__MfsNode *nodes = calloc(count, sizeof(*nodes));
+	_cleanup_free_ Mosix__MfsNode **list = calloc(count, sizeof(*list));
+	_cleanup_free_ char *addresses = calloc(count, INET_ADDRSTRLEN);
 	Mosix__MfsConfig m = MOSIX__MFS_CONFIG__INIT;
 
 	if (!s->conn)
@@ -88,11 +90,14 @@ static void send_config(struct mfs_slot *s)
 		conn_fail(s->conn, -ENOMEM);
 		return;
 	}
-	for (uint32_t i = 0; i < map->count; i++) {
-		fill_node(&nodes[i], s->d, &map->nodes[i], addresses + i * INET_ADDRSTRLEN);
-		list[i] = &nodes[i];
+	for (const struct node *n = nodes_first(s->d); n; n = n->hh.next) {
+		if (!node_is_known(n))
+			continue;
+		fill_node(&nodes[used], n, addresses + used * INET_ADDRSTRLEN);
+		list[used] = &nodes[used];
+		used++;
 	}
-	m.n_nodes = map->count;
+	m.n_nodes = used;
 	m.nodes = list;
 	m.has_key = true;
 	m.key.data = s->d->config.mfs_key;
@@ -141,14 +146,46 @@ static void slot_on_died(struct ev_loop *loop, struct ev_io *w, int revents)
 	log_warn("%s (process %d) has ended; it is started again", s->title, (int)s->process.pid);
 	process_close(&s->process);
 	s->conn = conn_free(s->conn);
+	if (s == &s->d->mfs->slots[SERVER])
+		mfs_settle_all(s->d);
 	if (s->kept)
 		slot_count_quick(s);
 	slot_again(s);
 }
 
+static int slot_on_usage(struct mfs_slot *s, const struct chan_frame *f)
+{
+	_cleanup_(msg_freep) Mosix__MfsUsage *m = NULL;
+
+	if (message_check(CONN_FROM_MFS, PHASE_OPEN, f->type, f->len) < 0)
+		return -EPROTO;
+	m = msg_unpack(&mosix__mfs_usage__descriptor, f->body, f->len);
+	if (!m)
+		return -EPROTO;
+	sample_mfs_usage(s->d, m);
+	return 0;
+}
+
+static int slot_on_served(struct mfs_slot *s, const struct chan_frame *f)
+{
+	_cleanup_(msg_freep) Mosix__MfsServed *m = NULL;
+
+	if (message_check(CONN_FROM_MFS, PHASE_OPEN, f->type, f->len) < 0)
+		return -EPROTO;
+	m = msg_unpack(&mosix__mfs_served__descriptor, f->body, f->len);
+	return m ? metrics_mfs_served(s->d, m) : -EPROTO;
+}
+
 static int slot_on_frame(struct conn *c, struct chan_frame *f)
 {
-	(void)c;
+	struct mfs_slot *s = c->owner;
+
+	if (f->type == MOSIX__MSG_TYPE__MSG_MFS_USAGE)
+		return slot_on_usage(s, f);
+	if (f->type == MOSIX__MSG_TYPE__MSG_MFS_SETTLED)
+		return mfs_on_settled(s->d, f);
+	if (f->type == MOSIX__MSG_TYPE__MSG_MFS_SERVED)
+		return slot_on_served(s, f);
 	/* On the connection it was started with it says hello too. */
 	return f->type == MOSIX__MSG_TYPE__MSG_MFS_HELLO ? 0 : -EPROTO;
 }
@@ -160,6 +197,8 @@ static void slot_on_closed(struct conn *c, int error)
 	(void)error;
 	/* If it has not ended it will dial mfs.sock. */
 	s->conn = conn_free(c);
+	if (s == &s->d->mfs->slots[SERVER])
+		mfs_settle_all(s->d);
 }
 
 static const struct conn_ops slot_ops = {
@@ -290,6 +329,11 @@ static void on_accepted(struct mosixd *d, int fd)
 
 /* ------------------------------------------------------------------ all */
 
+struct conn *mfs_server_conn(struct mosixd *d)
+{
+	return d->mfs ? d->mfs->slots[SERVER].conn : NULL;
+}
+
 void mfs_take_connection(struct mosixd *d, int fd)
 {
 	struct mfs_slot *s = &d->mfs->slots[SERVER];
@@ -351,6 +395,7 @@ void mfs_free(struct mosixd *d)
 	if (!d->mfs)
 		return;
 	local_socket_free(d->mfs->socket);
+	mfs_settle_free(d);
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct mfs_slot *s = &d->mfs->slots[i];
 

@@ -8,12 +8,15 @@
 
 #include "common/err.h"
 
+struct conn;
 struct mosixd;
 
 int mfs_new(struct mosixd *d, struct err *e);
 void mfs_free(struct mosixd *d);
 /* The map or the key may have changed. */
 void mfs_reload(struct mosixd *d);
+/* To mosix-mfsd; NULL: it does not run. */
+struct conn *mfs_server_conn(struct mosixd *d);
 /* An accepted connection behind its preamble; takes @fd. */
 void mfs_take_connection(struct mosixd *d, int fd);
 

@@ -4,21 +4,26 @@
 
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/control.h"
+#include "daemon/controls.h"
 #include "daemon/dispatch.h"
+#include "daemon/gossip_io.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
 #include "daemon/journal.h"
+#include "daemon/kernel_limits.h"
 #include "daemon/listener.h"
+#include "daemon/metrics.h"
 #include "daemon/mfs.h"
 #include "daemon/move.h"
 #include "daemon/node_info.h"
 #include "daemon/nodes.h"
 #include "daemon/notify.h"
 #include "daemon/requests.h"
+#include "daemon/sample.h"
 #include "daemon/spare.h"
 #include <errno.h>
-#include <sys/resource.h>
 #include <time.h>
 
 int64_t clock_usec(void)
@@ -27,17 +32,6 @@ int64_t clock_usec(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-/* Each job holds some descriptors here. */
-static void raise_limits(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-		return;
-	l.rlim_cur = l.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
 static int describe(struct mosixd *d, struct err *e)
@@ -58,6 +52,8 @@ static int tables_new(struct mosixd *d, struct err *e)
 	int r;
 
 	r = nodes_new(d);
+	if (r == 0)
+		r = metrics_new(d);
 	if (r == 0)
 		r = local_new(d);
 	if (r == 0)
@@ -91,7 +87,7 @@ int mosixd_new(struct mosixd *d, struct err *e)
 {
 	int r;
 
-	raise_limits();
+	kernel_limits_raise();
 	d->started_usec = clock_usec();
 	r = config_load(&d->config, d->config_path, e);
 	if (r < 0)
@@ -101,9 +97,15 @@ int mosixd_new(struct mosixd *d, struct err *e)
 	if (r == 0)
 		r = describe(d, e);
 	if (r == 0)
+		r = sample_new(d, e);
+	if (r == 0)
 		r = tables_new(d, e);
 	if (r == 0)
+		r = controls_new(d, e);
+	if (r == 0)
 		r = take_over(d, e);
+	if (r == 0)
+		r = balance_daemon_new(d, e);
 	if (r == 0)
 		r = mfs_new(d, e);
 	if (r == 0)
@@ -111,7 +113,11 @@ int mosixd_new(struct mosixd *d, struct err *e)
 	if (r == 0)
 		r = listener_new(d, e);
 	if (r == 0)
+		r = gossip_io_new(d, e);
+	if (r == 0)
 		r = control_new(d, e);
+	if (r == 0)
+		metrics_listen(d);
 	return r;
 }
 
@@ -119,6 +125,7 @@ void mosixd_free(struct mosixd *d)
 {
 	d->stopping = true;
 	listener_free(d);
+	gossip_io_free(d);
 	control_free(d);
 	mfs_free(d);
 	moves_free(d);
@@ -127,7 +134,11 @@ void mosixd_free(struct mosixd *d)
 	spare_free(d);
 	nodes_free(d);
 	requests_free(d);
+	controls_free(d);
+	balance_daemon_free(d);
 	local_free(d);
+	sample_free(d);
+	metrics_free(d);
 	msg_free(d->info);
 	config_done(&d->config);
 }
@@ -152,6 +163,8 @@ static int reload(struct mosixd *d, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "Cannot take over all of the map");
 	mfs_reload(d);
+	metrics_listen(d);
+	balance_reload(d);
 	return 0;
 }
 

@@ -13,16 +13,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct balancer;
 struct control;
+struct controls;
+struct gossip_io;
 struct guests;
 struct jobs;
 struct listener;
 struct local;
+struct metrics;
 struct mfs;
 struct moves;
 struct nodes;
 struct peer;
 struct requests;
+struct sample;
+struct settle;
 struct spare;
 
 struct mosixd {
@@ -32,6 +38,8 @@ struct mosixd {
 	Mosix__NodeInfo *info; /* of this node */
 	int64_t started_usec;  /* by clock_usec() */
 	bool was_running;      /* an earlier daemon may have left processes here */
+	bool restart;          /* it ends to be started again, with another number */
+	bool mesh;             /* so few nodes that all have links to all: daemon/links.h */
 	bool stopping;         /* what happens now is no news to anybody */
 	/* The delegated subtree, in which main, guests and jobs/ are. */
 	char cgroup[CGROUP_PATH_MAX];      /* in the file system */
@@ -39,6 +47,7 @@ struct mosixd {
 
 	struct nodes *nodes;
 	struct peer *waiting_peers; /* links that are not up yet */
+	struct gossip_io *gossip;
 	struct local *local;
 	struct listener *listener;
 	struct control *control;
@@ -47,7 +56,12 @@ struct mosixd {
 	struct jobs *jobs;
 	struct moves *moves;
 	struct requests *requests;
+	struct sample *sample;
+	struct balancer *balancer;
+	struct controls *controls;
 	struct mfs *mfs;
+	struct settle *settling;
+	struct metrics *metrics;
 };
 
 /* With loop and config_path set. 0 or negative; then the process is to end. */

@@ -230,3 +230,8 @@ void moves_node_down(struct node *n)
 {
 	tell_link(n, HANDOVER_LINK_DOWN);
 }
+
+void moves_node_dead(struct node *n)
+{
+	tell_link(n, HANDOVER_NODE_DEAD);
+}

@@ -28,8 +28,11 @@ enum handover_copy copy_state(Mosix__GuestState state);
 /* ---- arbiter */
 
 /* Checks what can be checked here and starts; the answer goes to @who. 0 or negative. While the
- * source of an earlier move is still being cleaned up, it waits some seconds for that. */
+ * source of an earlier move is still being cleaned up, or a link has to be made first, it waits
+ * some seconds for that. */
 int move_start(struct job *j, struct node *target, const struct requester *who, struct err *e);
+/* Is what moves it now a decision, not a user's word? */
+bool move_is_automatic(const struct job *j);
 /* The job ends: its next move will not be. */
 void move_unwanted(struct job *j);
 uint64_t move_number(const struct move *mv);
@@ -53,6 +56,7 @@ void move_guest_back(struct guest *g);
 
 /* ---- all: from a node. Negative = not valid. */
 
+int moves_on_ask(struct mosixd *d, uint32_t from, Mosix__MoveAsk *m);
 int moves_on_prepare(struct mosixd *d, uint32_t from, Mosix__MovePrepare *m);
 int moves_on_prepared(struct mosixd *d, uint32_t from, Mosix__MovePrepared *m);
 int moves_on_begin(struct mosixd *d, uint32_t from, Mosix__MoveBegin *m);
@@ -64,5 +68,10 @@ int moves_on_progress(struct mosixd *d, uint32_t from, Mosix__MoveProgress *m);
 
 void moves_node_up(struct node *n);
 void moves_node_down(struct node *n);
+/* A move may wait for that link: it is there, or could not be made. */
+void moves_link_up(struct node *n);
+void moves_link_failed(struct node *n);
+/* What runs there is lost for good. */
+void moves_node_dead(struct node *n);
 
 #endif

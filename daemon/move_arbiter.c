@@ -10,24 +10,13 @@
 #include "common/log.h"
 #include "daemon/deputy.h"
 #include "daemon/jobs.h"
+#include "daemon/metrics.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WANTED_SECONDS 15.0
-
-/* A move that was asked for while an earlier one was not quite over. */
-struct wanted {
-	struct job *job;
-	uint32_t target;
-	struct requester who;
-	struct ev_timer timer;
-};
-
-static void start_wanted(struct job *j);
 
 /* ------------------------------------------------------------------ machines */
 
@@ -70,7 +59,7 @@ void arbiter_done(struct move *mv)
 	j->move = NULL;
 	j->moving = false;
 	if (j->state != MOSIX__JOB_STATE__JOB_ENDED)
-		start_wanted(j);
+		move_start_wanted(j);
 	job_settled(j);
 }
 
@@ -138,16 +127,18 @@ static int commit(struct move *mv)
 	j->copy.move = mv->m.ref.move;
 	j->moves++;
 	j->cpu_before += j->cpu_usec;
+	j->net_before += j->net_bytes;
 	r = job_save(j);
 	if (r < 0) {
 		j->copy = before;
 		j->phase = phase;
 		j->moves--;
 		j->cpu_before -= j->cpu_usec;
+		j->net_before -= j->net_bytes;
 		job_link_update(j);
 		return r;
 	}
-	j->cpu_usec = 0;
+	j->cpu_usec = j->net_bytes = j->net_rate = 0;
 	j->start_epoch = UINT64_MAX;
 	mv->decided_usec = clock_usec();
 	FAIL_POINT("daemon/move/commit-persisted");
@@ -214,10 +205,15 @@ static uint64_t downtime(const struct move *mv, int64_t now)
 
 void arbiter_note(struct move *mv, const struct handover_action *a)
 {
+	bool by_user = mv->who.client || mv->who.node;
 	Mosix__Reply m = MOSIX__REPLY__INIT;
 	int64_t now = clock_usec();
 
+	if (mv->who.automatic)
+		move_asked_ended(mv, a->ok, a->text ? a->text : "The move failed",
+				 (uint64_t)(now - mv->started_usec));
 	if (!a->ok) {
+		metrics_move_failed(mv->d, by_user);
 		log_warn("%s failed: %s", move_title(mv), a->text ? a->text : "?");
 		request_fail(mv->d, &mv->who, EIO, "%s", a->text ? a->text : "The move failed");
 		return;
@@ -226,6 +222,7 @@ void arbiter_note(struct move *mv, const struct handover_action *a)
 	m.downtime_usec = downtime(mv, now);
 	m.total_usec = (uint64_t)(now - mv->started_usec);
 	m.bytes = mv->bytes;
+	metrics_move_done(mv->d, by_user, m.total_usec, m.downtime_usec, m.bytes);
 	log_info("%s: done, it was stopped for %.1f ms of %.1f ms, %.1f KiB", move_title(mv),
 		 (double)m.downtime_usec / 1000, (double)m.total_usec / 1000,
 		 (double)m.bytes / 1024);
@@ -234,22 +231,47 @@ void arbiter_note(struct move *mv, const struct handover_action *a)
 
 /* ------------------------------------------------------------------ starting */
 
-static int check_job(const struct job *j, const struct node *target, struct err *e)
+bool move_is_automatic(const struct job *j)
+{
+	return j->move && j->move->who.automatic;
+}
+
+/* A user's word goes before a decision. */
+static bool gives_way(const struct job *j, const struct requester *who)
+{
+	return !who->automatic && (!j->moving || move_is_automatic(j)) &&
+	       (!j->wanted || move_wanted_is_automatic(j));
+}
+
+static int check_job(const struct job *j, const struct node *target, const struct requester *who,
+		     struct err *e)
 {
 	struct jobid_text id = jobid_str(j->id);
 
 	if (j->state != MOSIX__JOB_STATE__JOB_RUNNING || j->killed)
 		return err_set(e, -EAGAIN, "Job %s does not run now", id.s);
-	if (j->moving || j->wanted)
+	if ((j->moving || j->wanted) && !gives_way(j, who))
 		return err_set(e, -EBUSY, "Job %s is being moved already", id.s);
 	if (j->spec->lock)
-		return err_set(e, -EPERM, "Job %s is locked to where it is (mosix-run --lock)",
+		return err_set(e, -EPERM, "Job %s is locked to where it is (mosixctl unlock)",
 			       id.s);
 	if (j->spec->home_only && target->number != j->d->config.self)
 		return err_set(e, -EPERM, "Job %s was started to stay at home", id.s);
+	if (!job_spec_allows(j->spec, target->number))
+		return err_set(e, -EPERM, "Job %s was started to stay off %s (mosix-run --on)",
+			       id.s, node_title(j->d, target->number));
+	return 0;
+}
+
+static int check_reach(const struct job *j, const struct node *target, struct err *e)
+{
 	if (!node_up(nodes_find(j->d, j->copy.node)))
 		return err_set(e, -EHOSTUNREACH, "%s, where job %s runs, cannot be reached",
-			       node_title(j->d, j->copy.node), id.s);
+			       node_title(j->d, j->copy.node), jobid_str(j->id).s);
+	if (!node_up(target))
+		return err_set(e, -EHOSTUNREACH, "%s cannot be reached%s%s",
+			       node_title(j->d, target->number), target->problem[0] ? ": " : "",
+			       target->problem);
 	return 0;
 }
 
@@ -259,7 +281,7 @@ static int check_criu(const struct node *n, struct err *e)
 	const char *problem = info && info->criu_problem ? info->criu_problem : "";
 
 	if (!info)
-		return err_set(e, -EAGAIN, "Nothing is known of %s yet",
+		return err_set(e, -EAGAIN, "Nothing is known of %s yet; try again",
 			       node_title(n->d, n->number));
 	if (problem[0])
 		return err_set(e, -ENOTSUP, "%s cannot take part in a move: %s",
@@ -273,10 +295,6 @@ static int check_target(const struct job *j, const struct node *target, struct e
 	struct cpu cpu = {0};
 	int r;
 
-	if (!node_up(target))
-		return err_set(e, -EHOSTUNREACH, "%s cannot be reached%s%s",
-			       node_title(j->d, target->number), target->problem[0] ? ": " : "",
-			       target->problem);
 	r = check_criu(target, e);
 	if (r == 0)
 		r = check_criu(nodes_find(j->d, j->copy.node), e);
@@ -314,76 +332,37 @@ static int start_now(struct job *j, struct node *target, const struct requester 
 	return 0;
 }
 
-static void wanted_free(struct wanted *w)
+/* Without a link what is known of a node may be old: the move waits for it. NULL = there are links.
+ */
+static struct node *lacks_link(const struct job *j, struct node *target)
 {
-	w->job->wanted = NULL;
-	ev_timer_stop(w->job->d->loop, &w->timer);
-	free(w);
-}
+	struct node *at = nodes_find(j->d, j->copy.node);
 
-void move_unwanted(struct job *j)
-{
-	if (!j->wanted)
-		return;
-	request_fail(j->d, &j->wanted->who, ESRCH, "Job %s has ended", jobid_str(j->id).s);
-	wanted_free(j->wanted);
-}
-
-static void wanted_on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
-{
-	struct wanted *w = t->data;
-	struct job *j = w->job;
-
-	(void)loop;
-	(void)revents;
-	request_fail(j->d, &w->who, EBUSY,
-		     "The last move of job %s is not over: %s does not say that its copy is gone",
-		     jobid_str(j->id).s, node_title(j->d, j->move ? j->move->m.source : 0));
-	wanted_free(w);
-}
-
-static int want(struct job *j, const struct node *target, const struct requester *who,
-		struct err *e)
-{
-	struct wanted *w = calloc(1, sizeof(*w));
-
-	if (!w)
-		return err_sys(e, -ENOMEM, "Cannot start the move");
-	w->job = j;
-	w->target = target->number;
-	w->who = *who;
-	ev_timer_init(&w->timer, wanted_on_timer, WANTED_SECONDS, 0.0);
-	w->timer.data = w;
-	ev_timer_start(j->d->loop, &w->timer);
-	j->wanted = w;
-	return 0;
+	return !node_is_linked(target) ? target : !node_is_linked(at) ? at : NULL;
 }
 
 int move_start(struct job *j, struct node *target, const struct requester *who, struct err *e)
 {
+	struct node *n;
 	int r;
 
-	r = check_job(j, target, e);
+	r = check_job(j, target, who, e);
 	if (r == 0)
-		r = check_target(j, target, e);
+		r = check_reach(j, target, e);
 	if (r < 0)
 		return r;
-	return j->move ? want(j, target, who, e) : start_now(j, target, who, e);
-}
-
-static void start_wanted(struct job *j)
-{
-	struct wanted w;
-	struct node *target;
-	struct err e;
-	int r;
-
-	if (!j->wanted)
-		return;
-	w = *j->wanted;
-	wanted_free(j->wanted);
-	target = nodes_find(j->d, w.target);
-	r = target ? move_start(j, target, &w.who, &e) : err_set(&e, -ENOENT, "The node is gone");
+	if (j->wanted)
+		move_want_end(j, EBUSY, "Its user moves it");
+	n = lacks_link(j, target);
+	if (n)
+		return move_want(j, target, who, n, e);
+	r = check_target(j, target, e);
 	if (r < 0)
-		request_fail(j->d, &w.who, -r, "%s", e.text);
+		return r;
+	if (!j->move)
+		return start_now(j, target, who, e);
+	r = move_want(j, target, who, NULL, e);
+	if (r == 0 && j->moving)
+		move_abort(j, "its user moves it");
+	return r;
 }

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "daemon/guests_priv.h"
+#include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include <arpa/inet.h>
@@ -108,9 +109,9 @@ static void begin_source(struct move *mv)
 	char address[INET_ADDRSTRLEN];
 	struct err e;
 
-	if (!n || !n->in_map) {
-		err_set(&e, 0, "%s has no node %u in its map",
-			node_title(mv->d, mv->d->config.self), mv->begin->destination);
+	if (!n || !node_is_known(n)) {
+		err_set(&e, 0, "%s knows no node %u", node_title(mv->d, mv->d->config.self),
+			mv->begin->destination);
 		post_failed(mv, e.text);
 		return;
 	}
@@ -119,7 +120,7 @@ static void begin_source(struct move *mv)
 	free(mv->begin->address);
 	mv->begin->address = strdup(address);
 	mv->begin->has_port = true;
-	mv->begin->port = mv->d->config.conf.port;
+	mv->begin->port = n->port;
 	g->state = MOSIX__GUEST_STATE__GUEST_DUMPING;
 	g->move = mv->m.ref.move;
 	if (guest_send(g, MOSIX__MSG_TYPE__MSG_MOVE_BEGIN, &mv->begin->base) < 0) {
@@ -127,6 +128,26 @@ static void begin_source(struct move *mv)
 		g->move = 0;
 		post_failed(mv, "The job's guest process does not answer; try again");
 	}
+}
+
+/* A decision may rest on old numbers; a user's word does not. */
+static int check_coming(const struct move *mv, struct err *e)
+{
+	const Mosix__MovePrepare *m = mv->prepare;
+	struct job_facts j = {.job = m->job, .home = mv->m.home};
+	int r;
+
+	if (!m->automatic)
+		return 0;
+	/* Not new: it need not be here. */
+	j.age_ms = 1;
+	j.demand = m->demand;
+	j.memory = (uint32_t)(m->memory >> 20);
+	j.job_class = m->spec->job_class <= JOB_CLASS_MAX ? (uint8_t)m->spec->job_class : 0;
+	r = balance_check_coming(mv->d, &j, m->claimed_load, e);
+	if (r < 0 && m->source != mv->d->config.self)
+		load_tell(mv->d, m->source);
+	return r;
 }
 
 static void begin_destination(struct move *mv)
@@ -137,6 +158,8 @@ static void begin_destination(struct move *mv)
 
 	FAIL_POINT("daemon/destination/prepare");
 	r = guest_check_room(mv->d, mv->m.home, &e);
+	if (r == 0)
+		r = check_coming(mv, &e);
 	if (r == 0)
 		r = guest_start(mv->d, mv->prepare->spec, mv->m.ref.job, mv->m.ref.gen,
 				MOSIX__GUEST_STATE__GUEST_RESTORING, &g, &e);

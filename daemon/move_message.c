@@ -89,15 +89,6 @@ int moves_on_decision(struct mosixd *d, uint32_t from, Mosix__MoveDecision *m)
 
 /* ------------------------------------------------------------------ to the arbiter */
 
-static int arbiter_step(struct mosixd *d, const struct handover_event *ev)
-{
-	struct move *mv = arbiter_for(d, &ev->ref);
-
-	if (mv)
-		move_step(mv, ev);
-	return 0;
-}
-
 int moves_on_prepared(struct mosixd *d, uint32_t from, Mosix__MovePrepared *m)
 {
 	struct handover_ref ref;
@@ -154,13 +145,22 @@ int moves_on_failed(struct mosixd *d, uint32_t from, Mosix__MoveFailed *m)
 {
 	struct handover_ref ref;
 	struct handover_event ev;
+	struct move *mv;
 
 	if (!TAKE_REF(m, &ref) || !is_home(d, &ref))
 		return -EPROTO;
 	ev = message(from, HANDOVER_MSG_FAILED, &ref);
 	ev.refused = m->refused;
 	ev.text = m->text;
-	return arbiter_step(d, &ev);
+	mv = arbiter_for(d, &ref);
+	if (!mv)
+		return 0;
+	if (from == mv->m.destination)
+		mv->refused = m->refused;
+	else if (from == mv->m.source)
+		mv->unmovable = m->refused;
+	move_step(mv, &ev);
+	return 0;
 }
 
 static void tell_progress(struct move *mv, const Mosix__MoveProgress *m)

@@ -10,6 +10,14 @@
 #include <ev.h>
 #include <utlist.h>
 
+/* What balancing asked for; the job's while its move goes on. */
+struct move_asked {
+	uint32_t from; /* the node that asked */
+	uint32_t demand;
+	uint64_t memory;
+	Mosix__Decision decision;
+};
+
 /* An event that came up while another was being handled. */
 struct move_event {
 	struct handover_event ev;
@@ -35,6 +43,8 @@ struct move {
 	const Mosix__GuestExited *exited; /* of the event that is being handled */
 	int64_t started_usec, frozen_usec, dumped_usec, decided_usec;
 	uint64_t bytes;
+	bool refused;   /* by the destination */
+	bool unmovable; /* as the source found before it disturbed anything */
 
 	/* source, destination */
 	Mosix__MoveBegin *begin;        /* of the event that is being handled */
@@ -65,6 +75,22 @@ void arbiter_note(struct move *mv, const struct handover_action *a);
 void arbiter_done(struct move *mv);
 /* The machine for a message about @ref; one that only answers if there is no such move. */
 struct move *arbiter_for(struct mosixd *d, const struct handover_ref *ref);
+
+/* move_wanted.c: the next move of a job */
+/* Starts it when there is a link to @link, or (NULL) when the move that goes on is over. */
+int move_want(struct job *j, const struct node *target, const struct requester *who,
+	      struct node *link, struct err *e);
+/* It is not to be: who wanted it is told. */
+void move_want_end(struct job *j, int error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool move_wanted_is_automatic(const struct job *j);
+/* What it waited for has come; nothing if there is none. */
+void move_start_wanted(struct job *j);
+
+/* move_ask.c: it was automatic, and is now over for who wanted it */
+void move_asked_ended(struct move *mv, bool ok, const char *text, uint64_t total_usec);
+/* It has not even started. */
+void move_asked_refused(struct job *j, const struct requester *who, int error, const char *text);
 
 /* move_guest.c: source and destination */
 void participant_tell(struct move *mv, enum handover_guest_command command);

@@ -5,10 +5,11 @@
 #include "common/fail.h"
 #include "common/log.h"
 #include "daemon/jobs.h"
+#include "daemon/mfs_settle.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 
-static void send_prepare(struct move *mv, uint32_t node)
+static void send_prepare_now(struct move *mv, uint32_t node)
 {
 	Mosix__MovePrepare m = MOSIX__MOVE_PREPARE__INIT;
 
@@ -18,8 +19,30 @@ static void send_prepare(struct move *mv, uint32_t node)
 	m.gen = mv->m.ref.gen;
 	m.spec = mv->job->spec;
 	m.source = mv->m.source;
+	if (mv->job->asked) {
+		m.has_automatic = m.has_claimed_load = m.has_demand = m.has_memory = true;
+		m.automatic = true;
+		m.claimed_load = mv->job->asked->decision.load_there;
+		m.demand = mv->job->asked->demand;
+		m.memory = mv->job->asked->memory;
+	}
 	FAIL_POINT("daemon/move/prepare");
 	(void)node_send(mv->d, node, MOSIX__MSG_TYPE__MSG_MOVE_PREPARE, &m.base);
+}
+
+static void on_settled(struct mosixd *d, uint64_t move, uint64_t node)
+{
+	struct move *mv = move_find(d, HANDOVER_ARBITER, d->config.self, move);
+
+	if (mv && mv->job && mv->m.state == ARBITER_PREPARING)
+		send_prepare_now(mv, (uint32_t)node);
+}
+
+/* Not before that node knows what was changed here. */
+static void send_prepare(struct move *mv, uint32_t node)
+{
+	if (node == mv->d->config.self || !mfs_settle(mv->d, on_settled, mv->m.ref.move, node))
+		send_prepare_now(mv, node);
 }
 
 static void send_begin(struct move *mv, uint32_t node)
@@ -36,6 +59,7 @@ static void send_begin(struct move *mv, uint32_t node)
 	m.key.data = mv->key;
 	m.key.len = sizeof(mv->key);
 	FAIL_POINT("daemon/move/begin");
+	job_thaw_to_move(mv->job);
 	(void)node_send(mv->d, node, MOSIX__MSG_TYPE__MSG_MOVE_BEGIN, &m.base);
 }
 

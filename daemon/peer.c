@@ -9,9 +9,11 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/msg.h"
+#include "daemon/beat.h"
 #include "daemon/conn.h"
 #include "daemon/dial.h"
 #include "daemon/dispatch.h"
+#include "daemon/links.h"
 #include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
@@ -35,7 +37,8 @@ struct peer {
 	struct mosixd *d;
 	struct node *node; /* of a dialled link; of an accepted one once Hello was good */
 	struct conn *conn;
-	struct ev_timer timer; /* until Hello: the deadline; then: Ping */
+	struct ev_timer deadline; /* until Hello */
+	struct ev_periodic beat;  /* then: Ping */
 	struct in_addr addr;
 	unsigned int silent; /* seconds */
 	uint64_t ping;
@@ -48,7 +51,8 @@ static struct peer *peer_free(struct peer *p)
 {
 	if (!p->up)
 		DL_DELETE(p->d->waiting_peers, p);
-	ev_timer_stop(p->d->loop, &p->timer);
+	ev_timer_stop(p->d->loop, &p->deadline);
+	ev_periodic_stop(p->d->loop, &p->beat);
 	conn_free(p->conn);
 	free(p);
 	return NULL;
@@ -118,23 +122,28 @@ static void peer_send_ping(struct peer *p)
 	Mosix__Load load = MOSIX__LOAD__INIT;
 	Mosix__Ping m = MOSIX__PING__INIT;
 
-	load_fill(p->d, &load);
+	load_fill(p->d, p->node ? p->node->number : 0, &load);
 	m.has_seq = true;
 	m.seq = ++p->ping;
 	m.load = &load;
 	conn_send(p->conn, MOSIX__MSG_TYPE__MSG_PING, &m.base, -1);
 }
 
-static void peer_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void peer_on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct peer *p = w->data;
 
 	(void)loop;
 	(void)revents;
-	if (!p->up) {
-		peer_lost(p, "no answer to the handshake");
-		return;
-	}
+	peer_lost(p, "no answer to the handshake");
+}
+
+static void peer_on_beat(struct ev_loop *loop, struct ev_periodic *w, int revents)
+{
+	struct peer *p = w->data;
+
+	(void)loop;
+	(void)revents;
 	if (++p->silent > SILENT_SECONDS) {
 		peer_lost(p, "silent for 5 s");
 		return;
@@ -142,19 +151,32 @@ static void peer_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	peer_send_ping(p);
 }
 
+static bool by_lower_of(const struct peer *p, const struct node *n)
+{
+	return p->dialled == (p->d->config.self < n->number);
+}
+
+static bool by_lower(const struct peer *p)
+{
+	return by_lower_of(p, p->node);
+}
+
 static int hello_check_node(struct peer *p, uint32_t number, struct err *e)
 {
 	struct node *n = nodes_find(p->d, number);
 
-	if (!n || !n->in_map)
+	if (!n || !node_is_known(n))
 		return err_set(e, -EPERM, "it says it is node %u, which is not in the map", number);
 	if (n->addr.s_addr != p->addr.s_addr)
-		return err_set(e, -EPERM,
-			       "it says it is node %u, which has another address in the map",
-			       number);
-	if (p->dialled ? p->node != n : n->number >= p->d->config.self)
+		return err_set(e, -EPERM, "it says it is node %u, which has another address%s",
+			       number, n->in_map ? " in the map" : "");
+	/* Where links are made when needed, either side dials. */
+	if (p->dialled ? p->node != n : n->self || (p->d->mesh && n->number > p->d->config.self))
 		return err_set(e, -EPERM, "it says it is node %u, which is not expected there",
 			       number);
+	/* If both did at a time, the one that the lower number dialled stays. */
+	if (n->peer && by_lower(n->peer) && !by_lower_of(p, n))
+		return err_set(e, -EALREADY, "there is a link to it already");
 	p->node = n;
 	return 0;
 }
@@ -184,9 +206,8 @@ static void peer_went_up(struct peer *p, Mosix__Hello *m)
 	n->problem[0] = '\0';
 	msg_free(n->info);
 	n->info = steal_ptr(m->info);
-	ev_timer_stop(p->d->loop, &p->timer);
-	ev_timer_set(&p->timer, 1.0, 1.0);
-	ev_timer_start(p->d->loop, &p->timer);
+	ev_timer_stop(p->d->loop, &p->deadline);
+	beat_start(p->d->loop, &p->beat, peer_on_beat, p);
 	log_info("Link to %s (%s) is up", node_title(p->d, n->number), inet_ntoa(p->addr));
 	peer_send_ping(p);
 	node_went_up(n);
@@ -218,7 +239,7 @@ static int peer_on_ping(struct peer *p, const struct chan_frame *f)
 	if (!m)
 		return -EPROTO;
 	if (m->load)
-		load_copy(&p->node->load, m->load);
+		node_take_load(p->node, m->load);
 	return 0;
 }
 
@@ -232,6 +253,7 @@ static int peer_on_frame(struct conn *c, struct chan_frame *f)
 		return peer_on_hello(p, f);
 	if (f->type == MOSIX__MSG_TYPE__MSG_PING)
 		return peer_on_ping(p, f);
+	link_used(p->node);
 	r = dispatch(p->d, p->node->number, f->type, f->body, f->len);
 	if (r < 0)
 		log_warn("%s sent a message of type %u that is not valid",
@@ -299,9 +321,10 @@ static struct peer *peer_new(struct mosixd *d, struct node *n, int fd, struct in
 		free(p);
 		return NULL;
 	}
-	ev_timer_init(&p->timer, peer_on_timer, HELLO_SECONDS, 0.0);
-	p->timer.data = p;
-	ev_timer_start(d->loop, &p->timer);
+	ev_init(&p->beat, peer_on_beat);
+	ev_timer_init(&p->deadline, peer_on_deadline, HELLO_SECONDS, 0.0);
+	p->deadline.data = p;
+	ev_timer_start(d->loop, &p->deadline);
 	DL_APPEND(d->waiting_peers, p);
 	return p;
 }

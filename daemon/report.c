@@ -4,12 +4,14 @@
 
 #include "common/cleanup.h"
 #include "common/jobid.h"
+#include "daemon/gossip_io.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
 #include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include "daemon/requests.h"
+#include "daemon/sample.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +28,7 @@ void report_status(struct mosixd *d, const struct requester *who)
 	struct node *n;
 
 	for (n = nodes_first(d); n; n = n->hh.next) {
-		all += n->in_map;
+		all += node_is_listed(n);
 		up += node_up(n);
 	}
 	snprintf(text, sizeof(text), "%s is node %u; %u of %u nodes are up; %u jobs, %u guests%s%s",
@@ -43,6 +45,32 @@ void report_status(struct mosixd *d, const struct requester *who)
 
 /* ------------------------------------------------------------------ nodes */
 
+enum report_state report_state(const struct node *n)
+{
+	enum gossip_state s = gossip_io_state(n, NULL);
+
+	/* The same names. A link is as good a sign of life where datagrams do not get through. */
+	return s == GOSSIP_UNKNOWN && node_up(n) ? REPORT_ALIVE : (enum report_state)s;
+}
+
+const char *report_state_name(enum report_state s)
+{
+	static const char *const names[REPORT_STATES] = {"unknown", "alive", "suspect", "dead",
+							 "left"};
+
+	return names[s];
+}
+
+bool report_age(const struct node *n, uint32_t *ret)
+{
+	struct node_facts f;
+
+	if (n->self || !gossip_io_facts(n, &f))
+		return false;
+	*ret = f.age_ms;
+	return true;
+}
+
 struct node_row {
 	Mosix__NodeRow row;
 	Mosix__NodeInfo info;
@@ -53,6 +81,8 @@ struct node_row {
 static void fill_node(struct node_row *w, struct node *n)
 {
 	const Mosix__NodeInfo *info = node_info(n);
+	struct node_facts facts;
+	bool known = gossip_io_facts(n, &facts);
 
 	mosix__node_row__init(&w->row);
 	w->row.has_node = w->row.has_up = w->row.has_self = true;
@@ -69,12 +99,16 @@ static void fill_node(struct node_row *w, struct node *n)
 		w->row.info = &w->info;
 	}
 	mosix__load__init(&w->load);
-	if (n->self)
-		load_fill(n->d, &w->load);
+	if (known)
+		load_from_facts(&facts, &w->load);
 	else
 		load_copy(&w->load, &n->load);
-	if (w->row.up)
+	if (known || w->row.up)
 		w->row.load = &w->load;
+	(void)gossip_io_state(n, &w->row.incarnation);
+	w->row.has_incarnation = w->row.incarnation != 0;
+	w->row.state = (char *)report_state_name(report_state(n));
+	w->row.has_age_ms = report_age(n, &w->row.age_ms);
 	if (n->problem[0])
 		w->row.problem = n->problem;
 	else if (info && info->criu_problem && info->criu_problem[0])
@@ -100,7 +134,7 @@ void report_nodes(struct mosixd *d, const struct requester *who)
 	}
 	nodes_sort(d, by_number);
 	for (n = nodes_first(d); n && used < ROWS_MAX; n = n->hh.next) {
-		if (!n->in_map)
+		if (!node_is_listed(n))
 			continue;
 		fill_node(&rows[used], n);
 		list[used] = &rows[used].row;
@@ -146,7 +180,29 @@ static const char *job_state_name(const struct job *j)
 		return "unreachable";
 	if (j->state == MOSIX__JOB_STATE__JOB_STARTING)
 		return "starting";
+	if (j->frozen)
+		return "frozen";
 	return j->stopped ? "stopped" : "running";
+}
+
+/* As the node tells where it runs. */
+static void add_use(Mosix__JobRow *row, const struct job *j)
+{
+	const struct node *n = nodes_find(j->d, j->copy.node);
+	const Mosix__NodeInfo *info = n ? node_info(n) : NULL;
+
+	row->has_demand = row->has_used = row->has_processes = true;
+	row->demand = j->demand;
+	row->used = j->used;
+	row->processes = j->processes;
+	row->has_net_bytes = row->has_net_rate = true;
+	row->net_bytes = j->net_before + j->net_bytes;
+	row->net_rate = j->net_rate;
+	if (!info)
+		return;
+	row->has_memory_total = true;
+	row->memory_total =
+		!n->self && n->load.has_memory_total ? n->load.memory_total : info->memory;
 }
 
 static void add_job(struct job_rows *rs, struct job *j)
@@ -167,6 +223,11 @@ static void add_job(struct job_rows *rs, struct job *j)
 	row->started = j->started;
 	row->lock = j->spec->lock;
 	row->start_node = j->start_node;
+	row->has_frozen = true;
+	row->frozen = j->frozen;
+	row->has_cwd = j->spec->has_cwd;
+	row->cwd = j->spec->cwd;
+	add_use(row, j);
 }
 
 static const char *guest_state_name(const struct guest *g)
@@ -175,7 +236,7 @@ static const char *guest_state_name(const struct guest *g)
 	case MOSIX__GUEST_STATE__GUEST_STARTING:
 		return "starting";
 	case MOSIX__GUEST_STATE__GUEST_RUNNING:
-		return g->stopped ? "stopped" : "running";
+		return g->word.frozen ? "frozen" : g->stopped ? "stopped" : "running";
 	case MOSIX__GUEST_STATE__GUEST_DUMPING:
 	case MOSIX__GUEST_STATE__GUEST_DUMPED:
 	case MOSIX__GUEST_STATE__GUEST_RESTORING:
@@ -186,6 +247,20 @@ static const char *guest_state_name(const struct guest *g)
 		break;
 	}
 	return "ended";
+}
+
+static void add_guest_use(Mosix__JobRow *row, struct guest *g)
+{
+	struct job_facts f;
+
+	sample_job(g, &f);
+	row->has_demand = row->has_used = row->has_memory_total = true;
+	row->demand = f.demand;
+	row->used = f.used;
+	row->has_net_bytes = row->has_net_rate = true;
+	row->net_bytes = sample_job_net_bytes(g);
+	row->net_rate = (uint64_t)f.net_rate << 10;
+	row->memory_total = (uint64_t)sample_exported(g->d)->mem_total << 20;
 }
 
 static void add_guest(struct job_rows *rs, struct guest *g)
@@ -202,6 +277,10 @@ static void add_guest(struct job_rows *rs, struct guest *g)
 	row->name = g->name;
 	row->command = g->command;
 	row->started = g->started;
+	row->has_frozen = true;
+	row->frozen = g->word.frozen;
+	row->lock = g->word.lock;
+	add_guest_use(row, g);
 }
 
 static void add_all(struct mosixd *d, struct job_rows *rs, const struct requester *who, bool all)

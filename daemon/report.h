@@ -4,9 +4,26 @@
 #define MOSIX_DAEMON_REPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct mosixd;
+struct node;
 struct requester;
+
+enum report_state {
+	REPORT_UNKNOWN, /* never heard of */
+	REPORT_ALIVE,
+	REPORT_SUSPECT,
+	REPORT_DEAD,
+	REPORT_LEFT, /* in order */
+	REPORT_STATES,
+};
+
+/* What this node believes of another; "alive", … */
+enum report_state report_state(const struct node *n);
+const char *report_state_name(enum report_state s);
+/* Milliseconds since it told its load; false: it never has. */
+bool report_age(const struct node *n, uint32_t *ret);
 
 void report_status(struct mosixd *d, const struct requester *who);
 void report_nodes(struct mosixd *d, const struct requester *who);

@@ -6,8 +6,11 @@
 #include "common/log.h"
 #include "daemon/conn.h"
 #include "daemon/control.h"
+#include "daemon/controls.h"
+#include "daemon/explain.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
+#include "daemon/metrics.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
@@ -210,7 +213,34 @@ static void do_migrate(struct job *j, const struct requester *who, const Mosix__
 static void do_kill(struct job *j, const struct requester *who, const Mosix__Request *m)
 {
 	struct err e;
-	int r = job_signal(j, m->signal, &e);
+	int r;
+
+	/* What is frozen would take it only when it goes on. */
+	if (m->signal == SIGKILL && j->frozen)
+		(void)job_freeze(j, false, &e);
+	r = job_signal(j, m->signal, &e);
+
+	if (r < 0)
+		request_fail(j->d, who, -r, "%s", e.text);
+	else
+		answer_done(j->d, who, NULL);
+}
+
+static void do_lock(struct job *j, const struct requester *who, bool on)
+{
+	struct err e;
+	int r = job_lock(j, on, &e);
+
+	if (r < 0)
+		request_fail(j->d, who, -r, "%s", e.text);
+	else
+		answer_done(j->d, who, NULL);
+}
+
+static void do_freeze(struct job *j, const struct requester *who, bool on)
+{
+	struct err e;
+	int r = job_freeze(j, on, &e);
 
 	if (r < 0)
 		request_fail(j->d, who, -r, "%s", e.text);
@@ -223,16 +253,6 @@ static void do_explain(struct job *j, const struct requester *who)
 	Mosix__GuestCheck m = MOSIX__GUEST_CHECK__INIT;
 	struct pending *p;
 
-	if (j->spec->lock) {
-		char *reason = (char *)"It is locked to where it is (mosix-run --lock).";
-		Mosix__Reply a = MOSIX__REPLY__INIT;
-
-		a.has_movable = true;
-		a.n_reasons = 1;
-		a.reasons = &reason;
-		request_answer(j->d, who, &a);
-		return;
-	}
 	p = pending_new(j->d, who, j->copy.node, true);
 	if (!p) {
 		request_fail(j->d, who, EAGAIN, "Too many requests wait for an answer; try again");
@@ -252,15 +272,11 @@ static void do_explain(struct job *j, const struct requester *who)
 int requests_on_checked(struct mosixd *d, uint32_t from, Mosix__GuestChecked *m)
 {
 	struct pending *p = pending_find(d, from, m->req, true);
-	Mosix__Reply a = MOSIX__REPLY__INIT;
+	struct job *j = jobs_find(d, m->job);
 
 	if (!p)
 		return 0;
-	a.has_movable = true;
-	a.movable = m->movable;
-	a.n_reasons = m->n_reasons;
-	a.reasons = m->reasons;
-	request_answer(d, &p->who, &a);
+	explain_answer(d, j, &p->who, m);
 	pending_free(p);
 	return 0;
 }
@@ -276,38 +292,51 @@ static void ask_home(struct mosixd *d, const struct requester *who, uint64_t id,
 		request_fail(d, who, ESRCH, "There is no job %s", jobid_str(id).s);
 		return;
 	}
-	if (m->op == MOSIX__REQUEST_OP__OP_MIGRATE)
+	switch ((int)m->op) {
+	case MOSIX__REQUEST_OP__OP_MIGRATE:
 		do_migrate(j, who, m);
-	else if (m->op == MOSIX__REQUEST_OP__OP_KILL)
+		break;
+	case MOSIX__REQUEST_OP__OP_KILL:
 		do_kill(j, who, m);
-	else
+		break;
+	case MOSIX__REQUEST_OP__OP_LOCK:
+	case MOSIX__REQUEST_OP__OP_UNLOCK:
+		do_lock(j, who, m->op == MOSIX__REQUEST_OP__OP_LOCK);
+		break;
+	case MOSIX__REQUEST_OP__OP_FREEZE:
+	case MOSIX__REQUEST_OP__OP_CONTINUE:
+		do_freeze(j, who, m->op == MOSIX__REQUEST_OP__OP_FREEZE);
+		break;
+	default:
 		do_explain(j, who);
+	}
+}
+
+static bool is_about_job(Mosix__RequestOp op)
+{
+	return op >= MOSIX__REQUEST_OP__OP_MIGRATE && op <= MOSIX__REQUEST_OP__OP_CONTINUE;
 }
 
 /* ------------------------------------------------------------------ finding the home */
 
-static void forward(struct mosixd *d, const struct requester *who, uint64_t id, Mosix__Request *m)
+static void forward(struct mosixd *d, const struct requester *who, uint32_t node, Mosix__Request *m)
 {
 	Mosix__Forward f = MOSIX__FORWARD__INIT;
-	uint32_t home = jobid_home(id);
 	struct pending *p;
 
-	p = pending_new(d, who, home, false);
+	p = pending_new(d, who, node, false);
 	if (!p) {
 		request_fail(d, who, EAGAIN, "Too many requests wait for an answer; try again");
 		return;
 	}
-	m->has_job = true;
-	m->job = id;
-	m->has_pid = false;
 	f.has_req = f.has_uid = true;
 	f.req = p->req;
 	f.uid = who->uid;
 	f.request = m;
-	if (node_send(d, home, MOSIX__MSG_TYPE__MSG_FORWARD, &f.base) < 0) {
+	if (node_send(d, node, MOSIX__MSG_TYPE__MSG_FORWARD, &f.base) < 0) {
 		pending_free(p);
-		request_fail(d, who, EHOSTUNREACH, "%s, the home of job %s, cannot be reached",
-			     node_title(d, home), jobid_str(id).s);
+		request_fail(d, who, EHOSTUNREACH, "%s, whose word it takes, cannot be reached",
+			     node_title(d, node));
 	}
 }
 
@@ -339,8 +368,27 @@ static void about_job(struct mosixd *d, const struct requester *who, Mosix__Requ
 		ask_home(d, who, id, m);
 	else if (!nodes_find(d, jobid_home(id)))
 		request_fail(d, who, ESRCH, "There is no job %s", jobid_str(id).s);
+	else {
+		m->has_job = true;
+		m->job = id;
+		m->has_pid = false;
+		forward(d, who, jobid_home(id), m);
+	}
+}
+
+/* Here if none is named. Who may ask what is checked there, but a user need not disturb others. */
+static void about_node(struct mosixd *d, const struct requester *who, Mosix__Request *m)
+{
+	struct node *n = nodes_find(d, d->config.self);
+
+	if (m->node && m->node[0])
+		n = nodes_find_text(d, m->node);
+	if (!n)
+		request_fail(d, who, ENOENT, "There is no node %.128s in this cluster", m->node);
+	else if (n->self || (who->uid != 0 && m->op != MOSIX__REQUEST_OP__OP_BRING))
+		controls_request(d, who, m);
 	else
-		forward(d, who, id, m);
+		forward(d, who, n->number, m);
 }
 
 void request_from_client(struct client *c, Mosix__Request *m)
@@ -349,7 +397,15 @@ void request_from_client(struct client *c, Mosix__Request *m)
 	struct mosixd *d = c->d;
 
 	c->pending++;
-	switch (m->op) {
+	if (is_about_job(m->op)) {
+		about_job(d, &who, m);
+		return;
+	}
+	if (controls_handles(m->op)) {
+		about_node(d, &who, m);
+		return;
+	}
+	switch ((int)m->op) {
 	case MOSIX__REQUEST_OP__OP_STATUS:
 		report_status(d, &who);
 		break;
@@ -359,13 +415,9 @@ void request_from_client(struct client *c, Mosix__Request *m)
 	case MOSIX__REQUEST_OP__OP_PS:
 		report_jobs(d, &who, m->all && c->uid == 0);
 		break;
-	case MOSIX__REQUEST_OP__OP_MIGRATE:
-	case MOSIX__REQUEST_OP__OP_KILL:
-	case MOSIX__REQUEST_OP__OP_EXPLAIN:
-		about_job(d, &who, m);
+	case MOSIX__REQUEST_OP__OP_METRICS:
+		metrics_answer(d, &who);
 		break;
-	case MOSIX__REQUEST_OP__OP_NONE:
-	case _MOSIX__REQUEST_OP_IS_INT_SIZE:
 	default:
 		request_fail(d, &who, ENOTSUP, "This mosixd does not know the request");
 	}
@@ -377,23 +429,18 @@ int requests_on_forward(struct mosixd *d, uint32_t from, Mosix__Forward *m)
 {
 	struct requester who = {.node = from, .req = m->req, .uid = m->uid};
 
-	if (!m->request || !m->has_uid || jobid_home(m->request->job) != d->config.self)
+	if (!m->request || !m->has_uid)
 		return -EPROTO;
-	switch (m->request->op) {
-	case MOSIX__REQUEST_OP__OP_MIGRATE:
-	case MOSIX__REQUEST_OP__OP_KILL:
-	case MOSIX__REQUEST_OP__OP_EXPLAIN:
+	if (is_about_job(m->request->op)) {
+		if (jobid_home(m->request->job) != d->config.self)
+			return -EPROTO;
 		ask_home(d, &who, m->request->job, m->request);
-		return 0;
-	case MOSIX__REQUEST_OP__OP_NONE:
-	case MOSIX__REQUEST_OP__OP_STATUS:
-	case MOSIX__REQUEST_OP__OP_NODES:
-	case MOSIX__REQUEST_OP__OP_PS:
-	case _MOSIX__REQUEST_OP_IS_INT_SIZE:
-	default:
+	} else if (controls_handles(m->request->op)) {
+		controls_request(d, &who, m->request);
+	} else {
 		request_fail(d, &who, ENOTSUP, "This mosixd does not know the request");
-		return 0;
 	}
+	return 0;
 }
 
 int requests_on_reply(struct mosixd *d, uint32_t from, Mosix__Reply *m)

@@ -7,6 +7,7 @@
 #define MOSIX_DAEMON_REQUESTS_H
 
 #include "proto/mosix.pb-c.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct client;
@@ -20,6 +21,8 @@ struct requester {
 	uint32_t node;   /* that forwarded it; 0 = none */
 	uint64_t req;    /* its number there */
 	uint32_t uid;
+	bool automatic; /* nobody: a decision of this cluster, which gives way to a user's word */
+	bool bring;     /* the same, because a user wants his jobs back */
 };
 
 int requests_new(struct mosixd *d);

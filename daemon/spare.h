@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One mosix-guest process is kept ready, so that no job's start waits for one to be loaded.
+ * mosix-guest processes are kept ready, so that no job's start waits for one to be loaded: one, and
+ * more while starts come in quick succession.
  */
 #ifndef MOSIX_DAEMON_SPARE_H
 #define MOSIX_DAEMON_SPARE_H
@@ -12,10 +13,10 @@ struct mosixd;
 
 /* Gets the first one ready. */
 int spare_new(struct mosixd *d, struct err *e);
-/* The spare ends by itself. */
+/* They end by themselves. */
 void spare_free(struct mosixd *d);
 
-/* The spare or, when that is not there, a new one, and our end of its connection: both are the
+/* A spare one or, when there is none, a new one, and our end of its connection: both are the
  * caller's. 0 or -errno. */
 int spare_take(struct mosixd *d, struct process *ret, int *ret_fd);
 

@@ -5,7 +5,8 @@
  *
  *	guest_main.c         arguments, event loop, the end
  *	guest_daemon.c       the connection to the daemon, messages
- *	guest_job.c          start, signals, state and end of the job, statistics
+ *	guest_job.c          start, signals, state and end of the job
+ *	guest_stats.c        what it uses
  *	guest_relay.c        stdio <-> endpoint <-> path
  *	guest_move.c         decisions, the engine's events
  *	guest_source.c       a move away
@@ -22,6 +23,7 @@
 #include "job/container.h"
 #include "job/endpoint.h"
 #include "job/stdio_ends.h"
+#include "job/usage.h"
 #include "proto/mosix.pb-c.h"
 #include <errno.h>
 #include <ev.h>
@@ -85,6 +87,14 @@ struct guest {
 	uint64_t max_rss; /* bytes */
 	Mosix__GuestExited exited;
 	ev_timer stats;
+	double stats_interval; /* seconds */
+	struct usage usage;
+	uint64_t net_bytes, net_rate; /* as the daemon counts them */
+	struct usage_told {
+		uint64_t rss, net_rate;
+		uint32_t demand, processes;
+		bool stopped;
+	} told;
 
 	struct guest_chan daemon;
 	ev_timer redial;
@@ -135,6 +145,16 @@ void guest_job_settle(struct guest *g);
 /* Whatever is left of the copy dies; then its group is removed. False if something does not die. */
 bool guest_kill_all(struct guest *g);
 int guest_build(struct guest *g, struct err *e);
+
+/* guest_stats.c */
+void guest_stats_init(struct guest *g);
+void guest_stats_start(struct guest *g);
+void guest_stats_stop(struct guest *g);
+/* Tells at once. */
+void guest_stats_soon(struct guest *g);
+/* The daemon says that it seems to be busy. */
+void guest_stats_wake(struct guest *g);
+void guest_stats_net(struct guest *g, const Mosix__GuestNet *m);
 
 /* guest_relay.c */
 void guest_relay_init(struct guest *g);

@@ -87,6 +87,7 @@ static void redial(struct ev_loop *loop, ev_timer *w, int revents)
 	log_debug("Job %s: connected to mosixd again", jobid_str(g->job).s);
 	send_hello(g);
 	say_farewell(g);
+	guest_stats_soon(g);
 }
 
 void guest_send(struct guest *g, uint16_t type, const ProtobufCMessage *m)
@@ -182,6 +183,17 @@ static void on_decision(struct guest *g, void *m)
 	guest_move_decision(g, m);
 }
 
+static void on_look(struct guest *g, void *m)
+{
+	(void)m;
+	guest_stats_wake(g);
+}
+
+static void on_net(struct guest *g, void *m)
+{
+	guest_stats_net(g, m);
+}
+
 static void on_bulk(struct guest *g, void *m)
 {
 	guest_destination_bulk(g, m, chan_take_fd(g->daemon.c));
@@ -213,6 +225,8 @@ static const struct {
 	{MOSIX__MSG_TYPE__MSG_MOVE_BEGIN, &mosix__move_begin__descriptor, on_begin},
 	{MOSIX__MSG_TYPE__MSG_MOVE_DECISION, &mosix__move_decision__descriptor, on_decision},
 	{MOSIX__MSG_TYPE__MSG_MOVE_BULK, &mosix__move_ref__descriptor, on_bulk},
+	{MOSIX__MSG_TYPE__MSG_GUEST_LOOK, &mosix__guest_ref__descriptor, on_look},
+	{MOSIX__MSG_TYPE__MSG_GUEST_NET, &mosix__guest_net__descriptor, on_net},
 	{MOSIX__MSG_TYPE__MSG_LINK_UP, &mosix__link_up__descriptor, on_link_up},
 	{MOSIX__MSG_TYPE__MSG_LINK_DOWN, &mosix__guest_ref__descriptor, on_link_down},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The job itself: start, signals, stops, its end, and once a second how it does.
+ * The job itself: start, signals, stops, its end.
  */
 #include "common/cgroup.h"
 #include "common/cleanup.h"
@@ -10,7 +10,6 @@
 #include "common/msg.h"
 #include "job/guest.h"
 #include "job/guest_spec.h"
-#include "job/usage.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -26,7 +25,6 @@
 #include <unistd.h>
 
 #define KILL_MS 10000
-#define STATS_SECONDS 1.0
 #define GROUND_TICKS 50 /* of 0.2 ms, for init to act */
 
 /* --------------------------------------------------------------------------------- start */
@@ -181,6 +179,7 @@ static void changed(struct guest *g, int status)
 		g->main_ended = true;
 		tell_deputy(g, LINK_ENDED, status);
 	}
+	guest_stats_soon(g);
 }
 
 void guest_job_look(struct guest *g)
@@ -248,7 +247,7 @@ int guest_job_watch(struct guest *g, struct err *e)
 		return err_sys(e, -errno, "cannot watch the job's state");
 	guest_io(g, &g->init_io, g->init_fd, EV_READ);
 	guest_io(g, &g->watch_io, g->watch_fd, EV_READ);
-	ev_timer_again(g->loop, &g->stats);
+	guest_stats_start(g);
 	/* What happened before is in the file. */
 	guest_job_look(g);
 	return 0;
@@ -260,7 +259,7 @@ void guest_job_unwatch(struct guest *g)
 	/* To close it takes 10 ms and more, which a job's end need not wait for: left to our own.
 	 */
 	ev_io_stop(g->loop, &g->watch_io);
-	ev_timer_stop(g->loop, &g->stats);
+	guest_stats_stop(g);
 }
 
 /* ------------------------------------------------------------------------------- signals */
@@ -276,6 +275,8 @@ bool guest_signal(struct guest *g, int sig, bool group)
 		return true;
 	if (sigqueue(g->init, INIT_SIGNAL, v) >= 0) {
 		g->stopped &= sig != SIGCONT;
+		if (sig == SIGCONT)
+			guest_stats_soon(g);
 		return true;
 	}
 	log_warn("Job %s: cannot pass signal %d on: %s", jobid_str(g->job).s, sig, strerror(errno));
@@ -386,32 +387,11 @@ bool guest_kill_all(struct guest *g)
 	return true;
 }
 
-/* ---------------------------------------------------------------------------- statistics */
-
-static void stats_event(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct guest *g = w->data;
-	Mosix__GuestStats m = MOSIX__GUEST_STATS__INIT;
-
-	(void)loop;
-	(void)revents;
-	m.has_job = m.has_gen = m.has_cpu_usec = m.has_rss = m.has_processes = m.has_stopped = true;
-	m.job = g->job;
-	m.gen = g->gen;
-	m.stopped = g->stopped;
-	if (cgroup_cpu_usec(g->cgroup, &m.cpu_usec) < 0 ||
-	    usage_of(g->cgroup, &m.rss, &m.processes) < 0)
-		return;
-	if (g->max_rss < m.rss)
-		g->max_rss = m.rss;
-	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_STATS, &m.base);
-}
-
 void guest_job_init(struct guest *g)
 {
 	ev_io_init(&g->error_io, error_event, -1, 0);
 	ev_io_init(&g->init_io, init_event, -1, 0);
 	ev_io_init(&g->watch_io, watch_event, -1, 0);
-	ev_timer_init(&g->stats, stats_event, STATS_SECONDS, STATS_SECONDS);
-	g->error_io.data = g->init_io.data = g->watch_io.data = g->stats.data = g;
+	guest_stats_init(g);
+	g->error_io.data = g->init_io.data = g->watch_io.data = g;
 }

@@ -69,6 +69,16 @@ struct peer {
 	uint64_t epoch;
 	bool reopen; /* the server has lost our open files */
 
+	/* Delegations (cli_deleg.c). */
+	uint64_t features;      /* of the server */
+	bool deleg_can;         /* the server has them */
+	bool deleg_asked;       /* we have asked to be given some */
+	bool deleg_on;          /* and are */
+	uint64_t deleg_age;     /* of the oldest answer that may be kept */
+	uint64_t deleg_life;    /* how often they were lost */
+	unsigned int drops;     /* inodes of which the kernel is being told to keep nothing */
+	unsigned int reopening; /* files that are being opened at the server */
+
 	struct call *calls; /* all that wait for a reply, by xid, oldest first */
 	struct call *
 		queue; /* to be sent when the socket takes more; the first one may be partly sent */
@@ -124,6 +134,18 @@ struct inode {
 	} stamp;
 	uint64_t parent; /* where it was found last */
 	char *name;
+
+	/* Delegations. `recalled` is of the peer's thread, the file is protected by its lock. */
+	uint64_t recalled;    /* the number of the last recall */
+	uint64_t held;        /* a file: since which life of the peer's delegations */
+	bool held_exec;       /* to be executed, too */
+	uint64_t open_to_all; /* a directory that everybody may search: since which life */
+	bool keeps;           /* the kernel may keep something of it */
+	struct mfs_attr held_attr;
+	struct kept *kept; /* names in this directory (cli_kept.c) */
+	char *target;      /* of a symbolic link; protected by the peer's lock */
+	struct inode *next_keeping;
+
 	struct inode_rec *rec; /* what outlives this process */
 	UT_hash_handle by_id, by_key;
 };
@@ -134,9 +156,17 @@ void inode_ref(struct inode *i);
 void inode_put(struct inode *i);
 void inode_putp(struct inode **i);
 #define _cleanup_inode_ _cleanup_(inode_putp)
-/* The inode that a reply describes, with a reference of the kernel's and one of the caller's. */
+/* The inode that a reply describes, with a reference of the kernel's and one of the caller's.
+ * *ret_known (or NULL): the kernel knew it before. */
 struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t parent,
-			  const char *name);
+			  const char *name, bool *ret_known);
+/* One that the kernel knows and whose attributes a lookup can be answered with, as inode_learn().
+ */
+struct inode *inode_known(uint64_t id, struct mfs_attr *ret);
+/* A counted reference, or NULL. */
+struct inode *inode_find(struct peer *p, const struct mfs_fh *fh);
+/* Those of which the kernel keeps something; the reference is @fn's. */
+void inodes_each_keeping(struct peer *p, void (*fn)(struct inode *i));
 void inode_forget(fuse_ino_t id, uint64_t count);
 /* What we know of @name in @parent, as inode_learn(); NULL if nothing. */
 struct inode *inode_remembered(struct peer *p, uint64_t parent, const char *name);
@@ -149,6 +179,8 @@ bool inode_update(struct inode *i, const struct mfs_attr *a, bool opened);
 void inode_changed(struct inode *i);
 
 void inode_lock_taken(struct inode *i);
+/* No locks are held, if none was taken since i->locks was that. */
+void inode_locks_over(struct inode *i, unsigned int locks);
 /* One more reference of the kernel's. */
 void inode_ref_kernel(struct inode *i);
 /* The "/" of a peer, as inode_learn(). */
@@ -171,6 +203,9 @@ struct file {
 	int flags;
 	uint32_t uid, gid; /* who opened it: for what the kernel does on its own */
 	bool dir;
+	bool local;           /* the server does not know it; with the next ones the peer's lock */
+	unsigned int opening; /* calls under way so that it will */
+	bool gone;            /* the kernel has closed it meanwhile */
 	int err;              /* the server could not open it again, or its locks are lost */
 	struct held *held;    /* record locks taken through it */
 	struct file_rec *rec; /* what outlives this process */
@@ -180,6 +215,8 @@ struct file {
 struct file *file_new(fuse_req_t req, struct inode *i, int flags, bool dir);
 /* Known to the server from now on. False: no memory. */
 bool file_opened(struct file *f, struct inode *i);
+/* The first half of that: what outlives us knows it. */
+bool file_record(struct file *f, struct inode *i);
 /* What the kernel calls it, and back. */
 uint64_t file_handle(const struct file *f);
 struct file *file_of(const struct fuse_file_info *fi);
@@ -222,6 +259,7 @@ struct call {
 	struct fuse_file_info fi;
 	size_t size;
 	uint64_t off;
+	struct call *then; /* waits for this one */
 
 	UT_hash_handle hh;
 	struct call *prev, *next; /* in peer->queue */
@@ -287,6 +325,9 @@ void root_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off);
 
 /* Answers with an entry for @i, whose reference of the kernel's was counted already. */
 void reply_entry(fuse_req_t req, struct inode *i, const struct mfs_attr *a);
+/* The same; how long it and its attributes may be kept. */
+void reply_kept(fuse_req_t req, struct inode *i, const struct mfs_attr *a, double entry_seconds,
+		double attr_seconds);
 
 void cli_init(void *data, struct fuse_conn_info *conn);
 void cli_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -141,6 +141,7 @@ static int hello(struct peer *p, struct stream *s)
 	struct mfs_hello h = {
 		.version_min = MFS_VERSION_MIN,
 		.version_max = MFS_VERSION_MAX,
+		.features = MFS_FEATURE_DELEGATIONS,
 		.epoch = p->epoch,
 		.node = cli.self,
 	};
@@ -164,6 +165,7 @@ static int hello(struct peer *p, struct stream *s)
 	if (!h.resumed || h.epoch != p->epoch)
 		p->reopen = true;
 	p->epoch = h.epoch;
+	p->features = h.features;
 	return 0;
 }
 
@@ -183,7 +185,7 @@ int peer_connect(struct peer *p, struct stream **ret)
 		r = stream_handshake_full(s, REPLY_MS);
 	if (r == 0)
 		r = hello(p, s);
-	if (r == 0 && p->reopen)
+	if (r == 0)
 		r = reopen_files(p, s);
 	if (r < 0)
 		return r;

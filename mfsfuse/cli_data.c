@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
+#include "mfsfuse/cli_usage.h"
 
 /* NULL: answered. */
 static struct call *file_call(fuse_req_t req, enum mfs_op op, const struct fuse_file_info *fi,
@@ -32,10 +33,12 @@ static void done_read(struct call *c, struct result *r)
 {
 	if (r->err == 0 && r->in.len > c->size)
 		r->err = EIO;
-	if (r->err || !c->req)
+	if (r->err || !c->req) {
 		done_err(c, r);
-	else
-		fuse_reply_buf(c->req, (const char *)r->in.buf, r->in.len);
+		return;
+	}
+	usage_count(c->pid, c->peer->number, r->in.len, 0);
+	fuse_reply_buf(c->req, (const char *)r->in.buf, r->in.len);
 }
 
 void cli_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -48,7 +51,7 @@ void cli_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 	c->size = size < MFS_DATA_MAX ? size : MFS_DATA_MAX;
 	c->h.a = (uint64_t)off;
 	c->h.b = c->size;
-	call_send(c, done_read);
+	local_call(c, done_read);
 }
 
 static void done_write(struct call *c, struct result *r)
@@ -56,10 +59,14 @@ static void done_write(struct call *c, struct result *r)
 	inode_changed(c->inode);
 	if (r->err == 0 && r->h->a > c->size)
 		r->err = EIO;
-	if (r->err || !c->req)
+	if (r->err || !c->req) {
 		done_err(c, r);
-	else
-		fuse_reply_write(c->req, r->h->a);
+		return;
+	}
+	/* What is copied within a node does not come here. */
+	if (c->h.op == MFS_OP_WRITE)
+		usage_count(c->pid, c->peer->number, 0, r->h->a);
+	fuse_reply_write(c->req, r->h->a);
 }
 
 void cli_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
@@ -73,7 +80,7 @@ void cli_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off
 	c->size = size;
 	c->h.a = (uint64_t)off;
 	mfs_put_bytes(&c->out, buf, size);
-	call_send(c, done_write);
+	local_call(c, done_write);
 }
 
 static void done_changed(struct call *c, struct result *r)
@@ -95,7 +102,7 @@ void cli_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_in
 	if (!c)
 		return;
 	c->h.a = datasync != 0;
-	call_send(c, done_err);
+	local_call(c, done_err);
 }
 
 void cli_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -109,7 +116,7 @@ void cli_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t le
 	c->h.a = (uint32_t)mode;
 	c->h.b = (uint64_t)off;
 	c->h.c = (uint64_t)len;
-	call_send(c, done_changed);
+	local_call(c, done_changed);
 }
 
 static void done_lseek(struct call *c, struct result *r)
@@ -129,7 +136,7 @@ void cli_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fus
 		return;
 	c->h.a = (uint64_t)off;
 	c->h.b = (uint64_t)whence;
-	call_send(c, done_lseek);
+	local_call(c, done_lseek);
 }
 
 void cli_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
@@ -162,7 +169,7 @@ void cli_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_
 	c->h.b = len;
 	c->h.c = (uint64_t)off_out;
 	mfs_put_u64(&c->out, to->id);
-	call_send(c, done_write);
+	local_call(c, done_write);
 }
 
 /* ------------------------------------------------------------------ directories */

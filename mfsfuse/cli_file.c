@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "mfsfuse/cli_deleg.h"
 #include "mfsfuse/cli_held.h"
+#include "mfsfuse/cli_kept.h"
 
 /* ------------------------------------------------------------------ files */
 
@@ -50,6 +52,17 @@ static struct file *find(struct peer *p, uint64_t id)
 	return f;
 }
 
+bool file_record(struct file *f, struct inode *i)
+{
+	inode_ref(i);
+	f->inode = i;
+	f->rec = state_take(STATE_FILES);
+	if (!f->rec)
+		return false;
+	record(f);
+	return true;
+}
+
 bool file_opened(struct file *f, struct inode *i)
 {
 	struct file *old = find(f->peer, f->id);
@@ -57,12 +70,8 @@ bool file_opened(struct file *f, struct inode *i)
 	/* An earlier process had opened it, but did not come to say so. */
 	if (old)
 		file_free(old, false);
-	inode_ref(i);
-	f->inode = i;
-	f->rec = state_take(STATE_FILES);
-	if (!f->rec)
+	if (!file_record(f, i))
 		return false;
-	record(f);
 	pthread_mutex_lock(&f->peer->lock);
 	HASH_ADD(hh, f->peer->files, id, sizeof(f->id), f);
 	pthread_mutex_unlock(&f->peer->lock);
@@ -144,7 +153,7 @@ uint64_t file_hint(struct inode *i)
 
 	pthread_mutex_lock(&p->lock);
 	HASH_ITER (hh, p->files, f, next) {
-		if (f->inode == i && !f->dir && !f->err) {
+		if (f->inode == i && !f->dir && !f->err && !f->local) {
 			id = f->id;
 			break;
 		}
@@ -201,6 +210,7 @@ static void done_open(struct call *c, struct result *r)
 		done_err(c, r);
 		return;
 	}
+	deleg_take_file(c, r, c->inode, &a);
 	set_mode(&c->fi, c->file, inode_update(c->inode, &a, true));
 	if (!c->req || fuse_reply_open(c->req, &c->fi) == -ENOENT)
 		drop_file(c, true);
@@ -228,10 +238,12 @@ static void done_create(struct call *c, struct result *r)
 	struct mfs_attr a;
 
 	if (get_attr(r, &a)) {
-		i = inode_learn(c->peer, &a, c->inode->id, c->name);
+		i = inode_learn(c->peer, &a, c->inode->id, c->name, NULL);
 		if (!i)
 			r->err = ENOMEM;
 	}
+	if (c->name)
+		kept_remove(c->inode, c->name);
 	if (r->err || !note_opened(c, i, r)) {
 		drop_file(c, opened);
 		done_err(c, r);
@@ -243,6 +255,10 @@ static void done_create(struct call *c, struct result *r)
 	set_mode(&c->fi, c->file, false);
 	e.ino = i->id;
 	attr_to_stat(&a, &e.attr);
+	if (c->name && deleg_granted(c, r, c->inode, MFS_GRANT_NAME)) {
+		deleg_take_names(c->inode);
+		e.entry_timeout = kept_add(c->inode, c->name, i->id, false);
+	}
 	if (!c->req || fuse_reply_create(c->req, &e, &c->fi) == -ENOENT) {
 		inode_forget(i->id, 1);
 		drop_file(c, true);
@@ -278,8 +294,12 @@ static struct call *open_call(fuse_req_t req, enum mfs_op op, fuse_ino_t ino, bo
 
 void cli_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct call *c = open_call(req, MFS_OP_OPEN, ino, false, fi, 0);
+	_cleanup_inode_ struct inode *i = inode_get(ino);
+	struct call *c;
 
+	if (i && i->peer && local_open(req, i, fi))
+		return;
+	c = open_call(req, MFS_OP_OPEN, ino, false, fi, 0);
 	if (!c)
 		return;
 	if (fi->flags & O_TRUNC)
@@ -340,9 +360,40 @@ void cli_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct file *f = file_of(fi);
 
 	(void)ino;
-	if (f)
+	if (f && !local_release(f))
 		file_free(f, true);
 	fuse_reply_err(req, 0);
+}
+
+/* Somebody here holds a lock on it, or waits for one. With the peer's lock. */
+static bool has_locks(struct peer *p, const struct inode *i)
+{
+	const struct call *c;
+	const struct file *f;
+
+	for (c = p->calls; c; c = c->hh.next) {
+		if (c->inode == i && c->h.op == MFS_OP_SETLK)
+			return true;
+	}
+	for (f = p->files; f; f = f->hh.next) {
+		if (f->inode == i && f->held)
+			return true;
+	}
+	return false;
+}
+
+/* Closing it need not be told any more, until a lock is taken. */
+static void done_flush(struct call *c, struct result *r)
+{
+	struct peer *p = c->peer;
+	bool over;
+
+	pthread_mutex_lock(&p->lock);
+	over = !r->err && !has_locks(p, c->inode);
+	pthread_mutex_unlock(&p->lock);
+	if (over)
+		inode_locks_over(c->inode, (unsigned int)c->off);
+	done_err(c, r);
 }
 
 void cli_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -360,12 +411,13 @@ void cli_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!c)
 		return;
 	call_set_file(c, f);
+	c->off = f->inode->locks;
 	c->h.a = fi->lock_owner;
 	c->of_locks = true;
 	pthread_mutex_lock(&f->peer->lock);
 	held_end(f, fi->lock_owner);
 	pthread_mutex_unlock(&f->peer->lock);
-	call_send(c, done_err);
+	call_send(c, done_flush);
 }
 
 /* ------------------------------------------------------------------ after a restart */
@@ -392,6 +444,7 @@ static void restore(void *data)
 	f->uid = rec->uid;
 	f->gid = rec->gid;
 	f->dir = rec->dir;
+	f->local = rec->local;
 	f->rec = rec;
 	HASH_ADD(hh, f->peer->files, id, sizeof(f->id), f);
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include <utlist.h>
+
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
 
 /* Programs read and write in pieces of this size: each read asks the server whether the file is
  * still the same, so larger ones are better. Database libraries take it as their page size. */
@@ -74,6 +76,7 @@ static void inode_destroy(struct inode *i)
 {
 	state_put(STATE_INODES, i->rec);
 	free(i->name);
+	free(i->target);
 	free(i);
 }
 
@@ -125,6 +128,7 @@ static void forget_pin(struct inode *i)
 /* Out of the tables already, and unknown to everybody. */
 static void inode_free(struct inode *i)
 {
+	deleg_forget(i);
 	if (i->fh.kind == MFS_FH_PIN)
 		forget_pin(i);
 	inode_destroy(i);
@@ -281,7 +285,7 @@ void inode_changed(struct inode *i)
 }
 
 struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t parent,
-			  const char *name)
+			  const char *name, bool *ret_known)
 {
 	struct inode *i;
 
@@ -291,12 +295,66 @@ struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t par
 		i = inode_new(p, &a->fh);
 	if (i) {
 		i->refs++;
+		if (ret_known)
+			*ret_known = i->nlookup > 0;
 		count_lookups(i, 1);
 		update(i, a, false);
 		set_name(i, parent, name);
 	}
 	pthread_mutex_unlock(&lock);
 	return i;
+}
+
+/* Attributes of files that are not held may have changed; the kernel would take the size of a
+ * lookup for the truth. */
+struct inode *inode_known(uint64_t id, struct mfs_attr *ret)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&lock);
+	i = find_id(id);
+	if (i && (i == &root || !i->nlookup || !i->attr_known))
+		i = NULL;
+	if (i) {
+		*ret = i->attr;
+		i->refs++;
+	}
+	pthread_mutex_unlock(&lock);
+	if (i && !S_ISDIR(ret->mode) && !S_ISLNK(ret->mode) && !deleg_holds(i, ret, NULL)) {
+		inode_put(i);
+		return NULL;
+	}
+	if (i)
+		inode_ref_kernel(i);
+	return i;
+}
+
+struct inode *inode_find(struct peer *p, const struct mfs_fh *fh)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&lock);
+	i = find_key(p, fh);
+	if (i)
+		i->refs++;
+	pthread_mutex_unlock(&lock);
+	return i;
+}
+
+void inodes_each_keeping(struct peer *p, void (*fn)(struct inode *i))
+{
+	struct inode *i, *next, *list = NULL;
+
+	pthread_mutex_lock(&lock);
+	HASH_ITER (by_id, by_id, i, next) {
+		if (i->peer != p || !i->keeps)
+			continue;
+		i->refs++;
+		LL_PREPEND2(list, i, next_keeping);
+	}
+	pthread_mutex_unlock(&lock);
+	LL_FOREACH_SAFE2(list, i, next, next_keeping)
+	fn(i);
 }
 
 /* Seldom and slow: the server is away. */
@@ -337,6 +395,14 @@ void inode_lock_taken(struct inode *i)
 {
 	pthread_mutex_lock(&lock);
 	i->locks++;
+	pthread_mutex_unlock(&lock);
+}
+
+void inode_locks_over(struct inode *i, unsigned int locks)
+{
+	pthread_mutex_lock(&lock);
+	if (i->locks == locks)
+		i->locks = 0;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -411,6 +477,7 @@ static void restore(void *data)
 	i->attr = (struct mfs_attr){.ino = rec->ino, .mode = rec->mode, .nlink = 1};
 	i->attr_known = rec->mode != 0;
 	i->parent = rec->parent;
+	i->keeps = rec->keeps;
 	rec->name[STATE_NAME_MAX] = '\0';
 	if (*rec->name)
 		i->name = strdup(rec->name);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "mfsfuse/cli_deleg.h"
 #include "mfsfuse/cli_held.h"
 
 static struct call *lock_call(fuse_req_t req, enum mfs_op op, const struct fuse_file_info *fi)
@@ -67,7 +68,7 @@ void cli_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct
 	if (!c)
 		return;
 	put_lock(c, lock);
-	call_send(c, done_getlk);
+	local_call(c, done_getlk);
 }
 
 /* What the call asked for. */
@@ -122,8 +123,11 @@ static void done_lock(struct call *c, struct result *r)
 		give_back(c);
 		return;
 	}
-	if (r->err == 0)
+	if (r->err == 0) {
+		/* Once more: it may have been thought that there are none. */
+		inode_lock_taken(c->inode);
 		note(c);
+	}
 	done_err(c, r);
 }
 
@@ -139,7 +143,7 @@ void cli_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct
 		inode_lock_taken(c->inode);
 	put_lock(c, lock);
 	c->h.b = c->is_lock = sleep != 0;
-	call_send(c, done_lock);
+	local_call(c, done_lock);
 }
 
 void cli_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
@@ -151,5 +155,5 @@ void cli_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op
 		return;
 	c->h.a = (uint64_t)(op & ~LOCK_NB);
 	c->h.b = c->is_lock = !(op & LOCK_NB) && op != LOCK_UN;
-	call_send(c, done_lock);
+	local_call(c, done_lock);
 }

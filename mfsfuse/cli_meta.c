@@ -2,43 +2,67 @@
 /*
  * FUSE operations on one inode: lookup, attributes, links' targets, access, statfs.
  *
- * Nothing is kept beyond the answer: names and attributes are valid for no time at all, so that
- * every step of a path goes to the server, which checks it for the caller.
+ * Names and attributes are valid for no time at all, so that every step of a path goes to the
+ * server, which checks it for the caller, unless the server has delegated them: then the kernel
+ * keeps them, or we answer. That is only so for directories that everybody may search and files
+ * that everybody may read, whoever asks.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
+#include "mfsfuse/cli_kept.h"
 
 /* For the few directories that are empty for ever. */
 #define FIXED_SECONDS 3600.0
 
 /* ------------------------------------------------------------------ answers */
 
-static struct fuse_entry_param entry_of(const struct inode *i, const struct mfs_attr *a)
+void reply_kept(fuse_req_t req, struct inode *i, const struct mfs_attr *a, double entry_seconds,
+		double attr_seconds)
 {
-	struct fuse_entry_param e = {.ino = i->id, .generation = 1};
+	struct fuse_entry_param e = {
+		.ino = i->id,
+		.generation = 1,
+		.entry_timeout = entry_seconds,
+		.attr_timeout = attr_seconds,
+	};
 
 	attr_to_stat(a, &e.attr);
 	if (a->flags & MFS_ATTR_FIXED)
 		e.entry_timeout = e.attr_timeout = FIXED_SECONDS;
-	return e;
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		inode_forget(i->id, 1); /* the kernel did not get to know it */
 }
 
 void reply_entry(fuse_req_t req, struct inode *i, const struct mfs_attr *a)
 {
-	struct fuse_entry_param e = entry_of(i, a);
+	reply_kept(req, i, a, 0.0, 0.0);
+}
 
-	if (fuse_reply_entry(req, &e) == -ENOENT)
-		inode_forget(i->id, 1); /* the kernel did not get to know it */
+/* How long the name may be kept that the call was about. @known: the kernel may have asked about a
+ * name that it knows. */
+static double name_seconds(struct call *c, const struct result *r, uint64_t child, bool known)
+{
+	if (!c->name || !c->req)
+		return 0.0;
+	if (!deleg_granted(c, r, c->inode, MFS_GRANT_NAME)) {
+		kept_remove(c->inode, c->name);
+		return 0.0;
+	}
+	deleg_take_names(c->inode);
+	return kept_add(c->inode, c->name, child, known);
 }
 
 void done_entry(struct call *c, struct result *r)
 {
 	_cleanup_inode_ struct inode *i = NULL;
 	struct mfs_attr a;
+	bool known;
+	double seconds;
 
 	if (r->err == 0) {
 		mfs_get_attr(&r->in, &a);
@@ -46,7 +70,7 @@ void done_entry(struct call *c, struct result *r)
 			r->err = EIO;
 	}
 	if (r->err == 0) {
-		i = inode_learn(c->peer, &a, c->inode->id, c->name);
+		i = inode_learn(c->peer, &a, c->inode->id, c->name, &known);
 		if (!i)
 			r->err = ENOMEM;
 	}
@@ -54,10 +78,12 @@ void done_entry(struct call *c, struct result *r)
 		done_err(c, r);
 		return;
 	}
-	if (c->req)
-		reply_entry(c->req, i, &a);
-	else
+	if (!c->req) {
 		inode_forget(i->id, 1);
+		return;
+	}
+	seconds = name_seconds(c, r, i->id, known && c->h.op == MFS_OP_LOOKUP);
+	reply_kept(c->req, i, &a, seconds, deleg_attr_seconds(c, r, i));
 }
 
 void done_attr(struct call *c, struct result *r)
@@ -79,8 +105,10 @@ void done_attr(struct call *c, struct result *r)
 	attr_to_stat(&a, &st);
 	if (!c->req)
 		return;
-	if (valid || !S_ISREG(a.mode))
-		fuse_reply_attr(c->req, &st, a.flags & MFS_ATTR_FIXED ? FIXED_SECONDS : 0.0);
+	if (a.flags & MFS_ATTR_FIXED)
+		fuse_reply_attr(c->req, &st, FIXED_SECONDS);
+	else if (valid || !S_ISREG(a.mode))
+		fuse_reply_attr(c->req, &st, deleg_attr_seconds(c, r, c->inode));
 	else
 		inval_then_attr(c->req, c->inode, &st);
 }
@@ -94,6 +122,16 @@ static void done_lookup(struct call *c, struct result *r)
 	_cleanup_inode_ struct inode *i = NULL;
 	struct mfs_attr a;
 
+	if (r->err == ENOENT && r->h && c->req) {
+		const struct fuse_entry_param none = {.entry_timeout =
+							      name_seconds(c, r, 0, false)};
+
+		if (none.entry_timeout > 0)
+			fuse_reply_entry(c->req, &none);
+		else
+			fuse_reply_err(c->req, ENOENT);
+		return;
+	}
 	if (r->err != EHOSTUNREACH || r->h || !c->req) {
 		done_entry(c, r);
 		return;
@@ -140,7 +178,7 @@ void cli_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		root_lookup(req, name);
 		return;
 	}
-	if (lookup_dots(req, dir, name))
+	if (lookup_dots(req, dir, name) || kept_answer(req, dir, name))
 		return;
 	c = call_new(req, MFS_OP_LOOKUP, dir, MFS_NAME_MAX);
 	if (!c)
@@ -194,6 +232,18 @@ static void done_getattr(struct call *c, struct result *r)
 	call_send(again, done_attr);
 }
 
+static bool getattr_held(fuse_req_t req, struct inode *i)
+{
+	struct mfs_attr a;
+	struct stat st;
+
+	if (!i->peer || !deleg_holds(i, &a, NULL))
+		return false;
+	attr_to_stat(&a, &st);
+	fuse_reply_attr(req, &st, KEPT_SECONDS);
+	return true;
+}
+
 void cli_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	_cleanup_inode_ struct inode *i = NULL;
@@ -207,6 +257,8 @@ void cli_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ESTALE);
 		return;
 	}
+	if (getattr_held(req, i))
+		return;
 	c = call_new(req, MFS_OP_GETATTR, i, 0);
 	if (!c)
 		return;
@@ -273,6 +325,27 @@ void cli_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
 
 /* ------------------------------------------------------------------ the rest */
 
+/* A symbolic link never changes: another one has another handle. */
+static void link_note(struct inode *i, const char *target)
+{
+	pthread_mutex_lock(&i->peer->lock);
+	if (!i->target && i->fh.kind == MFS_FH_HANDLE)
+		i->target = strdup(target);
+	pthread_mutex_unlock(&i->peer->lock);
+}
+
+static bool link_answer(fuse_req_t req, struct inode *i)
+{
+	bool known;
+
+	pthread_mutex_lock(&i->peer->lock);
+	known = i->target && i->peer->stream;
+	pthread_mutex_unlock(&i->peer->lock);
+	if (known)
+		fuse_reply_readlink(req, i->target);
+	return known;
+}
+
 static void done_readlink(struct call *c, struct result *r)
 {
 	char target[MFS_TARGET_MAX + 1];
@@ -285,6 +358,7 @@ static void done_readlink(struct call *c, struct result *r)
 	}
 	memcpy(target, r->in.buf, r->in.len);
 	target[r->in.len] = '\0';
+	link_note(c->inode, target);
 	fuse_reply_readlink(c->req, target);
 }
 
@@ -300,9 +374,23 @@ void cli_readlink(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_err(req, i ? EINVAL : ESTALE);
 		return;
 	}
+	if (link_answer(req, i))
+		return;
 	c = call_new(req, MFS_OP_READLINK, i, 0);
 	if (c)
 		call_send(c, done_readlink);
+}
+
+/* Everybody may. */
+static bool access_held(fuse_req_t req, struct inode *i, int mask)
+{
+	bool exec, may;
+
+	may = !(mask & W_OK) && deleg_holds(i, NULL, &exec) && (exec || !(mask & X_OK));
+	may = may || (mask == X_OK && deleg_may_search(i));
+	if (may)
+		fuse_reply_err(req, 0);
+	return may;
 }
 
 void cli_access(fuse_req_t req, fuse_ino_t ino, int mask)
@@ -314,6 +402,8 @@ void cli_access(fuse_req_t req, fuse_ino_t ino, int mask)
 		fuse_reply_err(req, !i ? ESTALE : mask & 2 ? EROFS : 0);
 		return;
 	}
+	if (access_held(req, i, mask))
+		return;
 	c = call_new(req, MFS_OP_ACCESS, i, 0);
 	if (!c)
 		return;

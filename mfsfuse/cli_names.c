@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
+#include "mfsfuse/cli_kept.h"
 
 /* A call about a directory of a peer; NULL: answered. */
 static struct call *dir_call(fuse_req_t req, enum mfs_op op, fuse_ino_t parent, const char *name,
@@ -55,12 +56,20 @@ void cli_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	name_call(c, done_entry);
 }
 
+/* The kernel does not keep the name either. */
+static void done_removed(struct call *c, struct result *r)
+{
+	if (!r->err)
+		kept_remove(c->inode, c->name);
+	done_err(c, r);
+}
+
 void cli_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct call *c = dir_call(req, MFS_OP_UNLINK, parent, name, MFS_NAME_MAX);
 
 	if (c)
-		name_call(c, done_err);
+		name_call(c, done_removed);
 }
 
 void cli_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -68,7 +77,7 @@ void cli_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct call *c = dir_call(req, MFS_OP_RMDIR, parent, name, MFS_NAME_MAX);
 
 	if (c)
-		name_call(c, done_err);
+		name_call(c, done_removed);
 }
 
 void cli_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
@@ -112,6 +121,31 @@ void cli_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *nam
 	inode_put(dir);
 }
 
+/* The kernel has what it knows of a name under the other one now, with the time for which that may
+ * be kept, which has another directory's delegation. It keeps both directories locked until it has
+ * the answer. */
+static void done_rename(struct call *c, struct result *r)
+{
+	if (!r->err)
+		deleg_renamed(c->inode, c->name, c->inode2, c->name + strlen(c->name) + 1);
+	done_err(c, r);
+}
+
+/* Both names, one behind the other. */
+static int set_names(struct call *c, const char *name, const char *name2)
+{
+	const size_t n = strlen(name) + 1, n2 = strlen(name2) + 1;
+	char *both = malloc(n + n2);
+
+	if (!both)
+		return -ENOMEM;
+	memcpy(both, name, n);
+	memcpy(both + n, name2, n2);
+	free(c->name);
+	c->name = both;
+	return 0;
+}
+
 void cli_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t parent2,
 		const char *name2, unsigned int flags)
 {
@@ -126,11 +160,16 @@ void cli_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 		call_free(c);
 		return;
 	}
+	if (set_names(c, name, name2) < 0) {
+		fuse_reply_err(req, ENOMEM);
+		call_free(c);
+		return;
+	}
 	inode_ref(dir2);
 	c->inode2 = dir2;
 	c->h.a = flags;
 	mfs_put_fh(&c->out, &dir2->fh);
 	mfs_put_string(&c->out, name, strlen(name));
 	mfs_put_string(&c->out, name2, strlen(name2));
-	call_send(c, done_err);
+	call_send(c, done_rename);
 }

@@ -16,10 +16,14 @@
 #include "common/log.h"
 #include "mfsfuse/cli.h"
 #include "mfsfuse/cli_connect.h"
+#include "mfsfuse/cli_deleg.h"
 
 #define SILENCE_MS 5000u
 #define PING_MS 1500u
 #define RETRY_MS 500u
+/* What is delegated is good for half of the time that the server waits for us (RECALL_MS). */
+#define DELEG_SILENCE_MS 1000u
+#define DELEG_PING_MS 300u
 /* After a failed attempt a node that is long dead is not tried again for that long. */
 #define TRIED_MS 1000u
 
@@ -139,7 +143,8 @@ static int receive(struct peer *p, struct receiver *rx)
 		rx->have += (size_t)n;
 		if (rx->have != MFS_HDR_SIZE)
 			continue;
-		if (mfs_hdr_unpack(rx->head, &rx->h) < 0 || !(rx->h.flags & MFS_FLAG_REPLY))
+		if (mfs_hdr_unpack(rx->head, &rx->h) < 0 ||
+		    (!(rx->h.flags & MFS_FLAG_REPLY) && rx->h.op != MFS_OP_RECALL))
 			return -EPROTO;
 	}
 }
@@ -149,8 +154,13 @@ static int receive_all(struct peer *p, struct receiver *rx)
 	int r;
 
 	while ((r = receive(p, rx)) > 0) {
-		deliver(p, rx);
 		rx->have = 0;
+		if (rx->h.flags & MFS_FLAG_REPLY)
+			deliver(p, rx);
+		else
+			r = deleg_recall(p, &rx->h, rx->body);
+		if (r < 0)
+			break;
 	}
 	return r;
 }
@@ -182,13 +192,17 @@ static bool is_sending(struct peer *p, struct receiver *rx)
 
 static int check_life(struct peer *p, struct receiver *rx)
 {
-	uint64_t now = cli_now_ms();
+	const uint64_t now = cli_now_ms(), silence = p->deleg_can ? DELEG_PING_MS : PING_MS;
 
 	if (now - rx->heard > SILENCE_MS / 2 && is_sending(p, rx))
 		rx->heard = now;
 	if (now - rx->heard > SILENCE_MS)
 		return -ETIMEDOUT;
-	if (now - rx->heard > PING_MS && now - rx->pinged > PING_MS) {
+	if (p->deleg_on && now - rx->heard > DELEG_SILENCE_MS)
+		deleg_lost(p);
+	else if (now - rx->heard < DELEG_PING_MS)
+		deleg_ask(p);
+	if (now - rx->heard > silence && now - rx->pinged > silence) {
 		rx->pinged = now;
 		ping(p);
 	}
@@ -212,7 +226,7 @@ static int wait_event(struct peer *p)
 	pthread_mutex_unlock(&p->lock);
 	if (broken)
 		return -ECONNRESET;
-	if (poll(fds, 2, (int)PING_MS / 2) < 0 && errno != EINTR)
+	if (poll(fds, 2, (int)(p->deleg_can ? DELEG_PING_MS : PING_MS) / 2) < 0 && errno != EINTR)
 		return -errno;
 	if (fds[1].revents & POLLIN && read(p->wake, &drop, sizeof(drop)) < 0)
 		return 0; /* nothing was there */
@@ -274,7 +288,15 @@ static void go_down(struct peer *p)
 		if (c->no_reply)
 			call_free(c);
 	}
+	/* The next connection is asked when it is time for that. */
+	HASH_ITER (hh, p->calls, c, next) {
+		if (c->h.op == MFS_OP_DELEGATE && !c->held) {
+			call_remove(c);
+			call_free(c);
+		}
+	}
 	pthread_mutex_unlock(&p->lock);
+	deleg_lost(p);
 	stream_free(s);
 	watch_kick();
 }
@@ -330,6 +352,7 @@ void *peer_thread(void *arg)
 			continue;
 		}
 		go_up(p, s);
+		deleg_up(p, p->features);
 		r = serve(p, body);
 		log_info("connection to node %u lost: %s", p->number, strerror(-r));
 		go_down(p);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * After the server's restart: opening again, under the same numbers, what was open there, and
- * taking the locks again that processes here believe to hold.
+ * taking the locks again that processes here believe to hold. After any other interruption: opening
+ * what was opened here alone, as that is delegated no more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,10 +65,13 @@ static int copy_files(struct peer *p, struct again_list *ret)
 	if (!ret->v)
 		r = -ENOMEM;
 	HASH_ITER (hh, p->files, f, next) {
-		struct again *a = r == 0 ? &ret->v[ret->count++] : NULL;
+		struct again *a;
 
-		if (!a)
+		if (r < 0)
 			break;
+		if (!p->reopen && !f->local)
+			continue;
+		a = &ret->v[ret->count++];
 		a->id = f->id;
 		a->flags = f->flags;
 		a->flock = f->rec->flock;
@@ -79,14 +83,18 @@ static int copy_files(struct peer *p, struct again_list *ret)
 	return r;
 }
 
+/* The server knows it by now, or never will. */
 static void set_error(struct peer *p, uint64_t id, int err)
 {
 	struct file *f = NULL;
 
 	pthread_mutex_lock(&p->lock);
 	HASH_FIND(hh, p->files, &id, sizeof(id), f);
-	if (f)
+	if (f) {
 		f->err = err;
+		f->local = false;
+		f->rec->local = false;
+	}
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -201,7 +209,7 @@ int reopen_files(struct peer *p, struct stream *s)
 		lost += r < 0;
 		set_error(p, a->id, r == 0 ? 0 : r == -EIO ? EIO : ESTALE);
 	}
-	if (list.count)
+	if (list.count && p->reopen)
 		log_info("node %u: %zu files opened again, %zu lost", p->number, list.count - lost,
 			 lost);
 	return 0;

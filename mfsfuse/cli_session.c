@@ -18,7 +18,8 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
+#include "mfsfuse/cli_kept.h"
 
 #define KEPT_FUSE_FD 4
 #define KEPT_STATE_FD 5
@@ -167,6 +168,8 @@ static int go_on(struct err *e)
 	int r = inodes_restore();
 
 	if (r == 0)
+		r = kept_restore();
+	if (r == 0)
 		r = files_restore();
 	if (r < 0)
 		return err_sys(e, r, "cannot restore what is open");
@@ -193,6 +196,8 @@ int session_start(const char *mountpoint, struct err *e)
 	if (!cli.se || fuse_session_custom_io(cli.se, &io, sizeof(io), fuse_fd) != 0)
 		return err_set(e, -EIO, "cannot make a FUSE session");
 	r = resumed ? go_on(e) : mount_it(mountpoint, e);
+	if (r == 0)
+		deleg_take_over();
 	if (r < 0 && resumed)
 		/* Ends it for all that wait. */
 		umount2(mountpoint, MNT_FORCE | MNT_DETACH);

@@ -23,6 +23,7 @@ static const struct {
 	[STATE_INODES] = {sizeof(struct inode_rec), 16u << 20},
 	[STATE_FILES] = {sizeof(struct file_rec), 1u << 20},
 	[STATE_LOCKS] = {sizeof(struct held), 1u << 20},
+	[STATE_NAMES] = {sizeof(struct name_rec), 1u << 18},
 };
 
 /* What every record looks like while it is free. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the client must remember beyond its own death: the inodes and open files that the kernel
- * knows, and the locks taken through them. They are records in a shared memory file, whose
- * descriptor, like that of the connection to the kernel, is kept by the daemon. A record is
- * complete before the kernel hears of it, so that a client that is started on the same file can
- * go on where this one stopped.
+ * knows, the locks taken through them, and the names that the kernel keeps. They are records in a
+ * shared memory file, whose descriptor, like that of the connection to the kernel, is kept by the
+ * daemon. A record is complete before the kernel hears of it, so that a client that is started on
+ * the same file can go on where this one stopped.
  */
 #ifndef MOSIX_MFSFUSE_CLI_STATE_H
 #define MOSIX_MFSFUSE_CLI_STATE_H
@@ -14,14 +14,22 @@
 #define STATE_INIT_MAX 256
 #define STATE_NAME_MAX 175u
 
-enum state_kind { STATE_INODES, STATE_FILES, STATE_LOCKS, STATE_KINDS };
+enum state_kind { STATE_INODES, STATE_FILES, STATE_LOCKS, STATE_NAMES, STATE_KINDS };
 
 /* Every record begins with a number that is 0 while it is free. */
 struct inode_rec {
 	uint64_t id, parent, nlookup, ino;
 	uint32_t peer, mode;
 	struct mfs_fh fh;
+	bool keeps; /* the kernel may keep attributes, contents, or names in it */
+	uint8_t pad[7];
 	char name[STATE_NAME_MAX + 1]; /* longer ones are not remembered: "" */
+};
+
+/* A name that the kernel keeps. */
+struct name_rec {
+	uint64_t id, dir;
+	char name[STATE_NAME_MAX + 1];
 };
 
 struct file_rec {
@@ -33,7 +41,8 @@ struct file_rec {
 	uint32_t peer;
 	bool dir;
 	bool released; /* the kernel has closed it, but the server need not know */
-	uint8_t pad[16];
+	bool local;    /* the server does not know it */
+	uint8_t pad[15];
 };
 
 struct state_head {

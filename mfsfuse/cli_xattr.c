@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
 
 static struct call *xattr_call(fuse_req_t req, enum mfs_op op, fuse_ino_t ino, size_t room)
 {
@@ -43,10 +43,27 @@ void cli_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *
 	call_send(c, done_err);
 }
 
+/* The kernel asks whenever a program is started; what is delegated has none. */
+static bool no_capabilities(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	_cleanup_inode_ struct inode *i = NULL;
+
+	if (strcmp(name, "security.capability") != 0)
+		return false;
+	i = inode_get(ino);
+	if (!i || !i->peer || !deleg_holds(i, NULL, NULL))
+		return false;
+	fuse_reply_err(req, ENODATA);
+	return true;
+}
+
 void cli_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	struct call *c = xattr_call(req, MFS_OP_GETXATTR, ino, strlen(name));
+	struct call *c;
 
+	if (no_capabilities(req, ino, name))
+		return;
+	c = xattr_call(req, MFS_OP_GETXATTR, ino, strlen(name));
 	if (!c)
 		return;
 	c->size = size;

@@ -10,10 +10,20 @@
 
 #include "proto/mosix.pb-c.h"
 
+struct chan;
+
 struct dlink_ops {
-	/* Both are called from the link's own thread. */
+	/* All are called from the link's own thread. */
 	void (*config)(const Mosix__MfsConfig *c);
 	void (*accept)(int fd); /* takes the descriptor; NULL: not a server */
+	/* About once a second, to say something; NULL: nothing. Negative: the line is broken. */
+	int (*tick)(struct chan *c);
+	/* The daemon wants to hear when all changes of before are known to the clients; NULL: not a
+	 * server. */
+	int (*settle)(struct chan *c, uint64_t number);
+	/* @wake (an eventfd, or -1) was written to. */
+	int (*woken)(struct chan *c);
+	int wake;
 };
 
 /* Starts the thread. 0 or a negative errno. @ops stays the caller's and must live on. */

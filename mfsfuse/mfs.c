@@ -12,8 +12,9 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
 #include "mfsfuse/cli_session.h"
+#include "mfsfuse/cli_usage.h"
 #include "mfsfuse/dlink.h"
 #include "mfsfuse/net.h"
 #include "mfsfuse/program.h"
@@ -59,6 +60,8 @@ void cli_init(void *data, struct fuse_conn_info *conn)
 		fuse_set_feature_flag(conn, wanted[i]);
 	for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
 		fuse_unset_feature_flag(conn, unwanted[i]);
+	/* Without it the kernel can only be told to forget names, and what is mounted there. */
+	deleg_allow(conn->capable & FUSE_CAP_EXPIRE_ONLY);
 	conn->max_read = conn->max_write = MFS_DATA_MAX;
 	conn->max_readahead = 8 * MFS_DATA_MAX;
 	conn->max_background = 64;
@@ -208,12 +211,14 @@ static int start_threads(void)
 		r = recover_start();
 	if (r == 0)
 		r = inval_start();
+	if (r == 0)
+		r = deleg_start();
 	return r < 0 ? r : -pthread_create(&t, NULL, wait_for_term, &ending);
 }
 
 static int start(struct err *e)
 {
-	static const struct dlink_ops ops = {.config = take_config};
+	static const struct dlink_ops ops = {.config = take_config, .tick = usage_tell};
 	uint8_t key[KEY_SIZE];
 	int r = start_threads();
 
@@ -230,6 +235,7 @@ static int start(struct err *e)
 	if (r < 0)
 		return r;
 	if (!opt.standalone) {
+		usage_init();
 		r = dlink_start(&ops);
 		if (r < 0)
 			return err_sys(e, r, "cannot start a thread");

@@ -23,7 +23,8 @@
 #include "mfsfuse/mounts.h"
 #include "mfsfuse/net.h"
 #include "mfsfuse/program.h"
-#include "mfsfuse/srv.h"
+#include "mfsfuse/srv_deleg.h"
+#include "mfsfuse/srv_settle.h"
 
 /* Descriptors that pinned inodes leave to open files and connections. */
 #define RESERVED_FDS 8192u
@@ -175,6 +176,7 @@ static int prepare(struct err *e)
 	int r;
 
 	lock_signal_init();
+	deleg_block_signals();
 	raise_limits();
 	umask(0);
 	r = ident_init();
@@ -193,7 +195,10 @@ static int prepare(struct err *e)
 	if (srv.root < 0 || fchdir(srv.proc) < 0 || chdir("fd") < 0)
 		return err_sys(e, -errno, "cannot open the served tree");
 	r = node_init();
-	return r < 0 ? err_sys(e, r, "cannot read the served tree") : 0;
+	if (r < 0)
+		return err_sys(e, r, "cannot read the served tree");
+	deleg_start();
+	return 0;
 }
 
 static int open_listeners(int *ret_local, int *ret_tcp, struct err *e)
@@ -221,7 +226,13 @@ static int open_listeners(int *ret_local, int *ret_tcp, struct err *e)
 
 static int start(struct err *e)
 {
-	static const struct dlink_ops ops = {.config = take_config, .accept = take_connection};
+	static struct dlink_ops ops = {
+		.config = take_config,
+		.accept = take_connection,
+		.tick = settle_tick,
+		.settle = settle_begin,
+		.woken = settle_woken,
+	};
 	static struct listener local, tcp;
 	int local_fd = -1, tcp_fd = -1, r;
 
@@ -235,8 +246,10 @@ static int start(struct err *e)
 		r = start_listener(&local, local_fd, take_local);
 	if (r == 0 && tcp_fd >= 0)
 		r = start_listener(&tcp, tcp_fd, take_raw);
-	if (r == 0 && !opt.listen)
-		r = dlink_start(&ops);
+	if (r == 0 && !opt.listen) {
+		ops.wake = settle_init();
+		r = ops.wake < 0 ? ops.wake : dlink_start(&ops);
+	}
 	return r < 0 ? err_sys(e, r, "cannot start a thread") : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct mnt {
 	uint64_t plain;
 	char *path;
 	int fd;
+	int apart; /* a detached copy of the mount */
 	unsigned int users;
 	time_t used;
 	bool listed; /* in the mountinfo that was read last */
@@ -183,7 +185,7 @@ static void line_take(const struct line *l)
 	m->info.kind = kind_of(l->fstype);
 	m->info.handles = has_handles(l->fstype);
 	m->info.remote = is_remote(l->fstype);
-	m->fd = -1;
+	m->fd = m->apart = -1;
 	m->listed = true;
 	/* In front: of several mounts of one thing at one place the last one is on top. */
 	m->next = mounts;
@@ -203,6 +205,7 @@ static void drop_unlisted(void)
 		}
 		*p = m->next;
 		fd_close(m->fd);
+		fd_close(m->apart);
 		free(m->path);
 		free(m);
 	}
@@ -293,16 +296,23 @@ static bool is_mount(const struct mnt *m, int fd)
 	return (stx.stx_mask & STATX_MNT_ID) && stx.stx_mnt_id == m->plain;
 }
 
-static int mount_open(struct mnt *m)
+static int mount_top(const struct mnt *m)
 {
 	_cleanup_fd_ int fd = -1;
-	struct stat st;
-	int r;
 
 	if (m->info.kind != MOUNT_SERVE || !m->info.handles)
 		return -ESTALE;
 	fd = open(m->path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || !is_mount(m, fd) || fstat(fd, &st) < 0)
+	return fd < 0 || !is_mount(m, fd) ? -ESTALE : steal_fd(&fd);
+}
+
+static int mount_open(struct mnt *m)
+{
+	_cleanup_fd_ int fd = mount_top(m);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -ESTALE;
 	/* The mount of a single file may be that of a pipe or a device. */
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
@@ -362,6 +372,62 @@ int mounts_open_handle(uint64_t wire, int type, const void *data, unsigned int l
 		fd = errno == EINVAL ? -ESTALE : -errno;
 	mount_put(m);
 	return fd;
+}
+
+static int mount_apart(struct mnt *m)
+{
+	_cleanup_fd_ int fd = -1, copy = -1;
+	int r;
+
+	if (m->apart >= 0)
+		return 0;
+	fd = mount_top(m);
+	if (fd < 0)
+		return fd;
+	copy = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (copy < 0)
+		return -errno;
+	/* Handles are not opened by way of an O_PATH descriptor. */
+	r = srv_reopen(copy, O_RDONLY | O_NOCTTY);
+	if (r < 0)
+		return r;
+	m->apart = r;
+	return 0;
+}
+
+int mounts_open_apart(const struct mfs_fh *handle)
+{
+	union {
+		struct file_handle fh;
+		char room[sizeof(struct file_handle) + MFS_FH_DATA];
+	} u;
+	struct mnt *m;
+	int fd = -ESTALE;
+
+	u.fh.handle_bytes = handle->len;
+	u.fh.handle_type = handle->type;
+	memcpy(u.fh.f_handle, handle->data, handle->len);
+	pthread_mutex_lock(&lock);
+	m = by_wire(handle->mount);
+	if (m && mount_apart(m) >= 0) {
+		fd = open_by_handle_at(m->apart, &u.fh,
+				       O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	pthread_mutex_unlock(&lock);
+	return fd;
+}
+
+void mounts_changed(void)
+{
+	pthread_mutex_lock(&lock);
+	refresh();
+	for (struct mnt *m = mounts; m; m = m->next) {
+		if (!m->listed)
+			m->apart = fd_close(m->apart);
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 void mounts_no_handles(uint64_t wire)

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mfsfuse/wire.h"
+
 enum mount_kind {
 	MOUNT_SERVE,
 	MOUNT_EMPTY, /* /proc and the like: what is in there stays here */
@@ -31,6 +33,13 @@ int mounts_find(int fd, uint64_t unique, struct mount_info *ret);
 /* Opens a file handle in a mount: an O_PATH descriptor, or a negative errno (-ESTALE). Needs
  * CAP_DAC_READ_SEARCH. */
 int mounts_open_handle(uint64_t wire, int type, const void *data, unsigned int len);
+
+/* The same for a regular file, to read it, without keeping the mount busy: it goes through a copy
+ * of the mount that is not part of the tree. -EAGAIN: somebody has a lease on it. */
+int mounts_open_apart(const struct mfs_fh *fh);
+
+/* The table of mounts is another one. */
+void mounts_changed(void);
 
 /* The file system turned out not to have handles after all. */
 void mounts_no_handles(uint64_t wire);

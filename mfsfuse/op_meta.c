@@ -11,7 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
-#include "mfsfuse/srv.h"
+#include "mfsfuse/srv_deleg.h"
 
 /* ------------------------------------------------------------------ finding */
 
@@ -43,6 +43,7 @@ int op_lookup(struct request *rq, struct reply *rp)
 	r = node_open_real(rq->s, &rq->h.node, rq->h.node.type ? -ELOOP : -ENOENT, &dir);
 	if (r < 0)
 		return r;
+	grant_name(rq, dir.fd, name, rp);
 	r = request_become(rq);
 	if (r < 0)
 		return r;
@@ -50,6 +51,8 @@ int op_lookup(struct request *rq, struct reply *rp)
 	if (fd < 0)
 		return -errno;
 	r = node_describe(rq->s, fd, is_hidden(&rq->h.node, name), &a);
+	if (r == 0 && S_ISDIR(a.mode))
+		grant_attr_known(rq, &a, rp);
 	if (r == 0)
 		mfs_put_attr(&rp->out, &a);
 	return r;
@@ -108,7 +111,11 @@ int op_getattr(struct request *rq, struct reply *rp)
 		return 0;
 	}
 	fd = inode_open(rq, &file, &node);
-	return fd < 0 ? fd : request_put_attr(rq, fd, rp);
+	if (fd < 0)
+		return fd;
+	if (!file.f)
+		grant_attr(rq, fd, rp);
+	return request_put_attr(rq, fd, rp);
 }
 
 static int set_size(int fd, const struct file_ref *file, uint64_t size)
@@ -173,6 +180,7 @@ int op_setattr(struct request *rq, struct reply *rp)
 	_cleanup_node_ struct node node = NODE_NULL;
 	_cleanup_file_ref_ struct file_ref file = {0};
 	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	struct mfs_setattr s;
 	int fd, r;
 
@@ -185,6 +193,7 @@ int op_setattr(struct request *rq, struct reply *rp)
 	r = request_become(rq);
 	if (r < 0)
 		return r;
+	mutation_begin_inode(&m, rq, fd);
 	r = set_all(fd, &file, &s);
 	return r < 0 ? r : request_put_attr(rq, fd, rp);
 }

@@ -10,19 +10,28 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
-#include "mfsfuse/srv.h"
+#include "mfsfuse/srv_deleg.h"
 
-/* The directory of the request, opened, and the thread acting as the user. */
-static int dir_open(struct request *rq, const struct mfs_fh *fh, struct node *ret)
+/* A directory in which names change. */
+static int dir_open(struct request *rq, const struct mfs_fh *fh, struct mutation *m,
+		    struct node *ret)
 {
 	int r = node_open_real(rq->s, fh, -EROFS, ret);
 
+	if (r == 0)
+		mutation_dir(m, ret->fd);
+	return r;
+}
+
+/* All directories are open; from now on the thread acts as the user. */
+static int change_begin(struct request *rq, struct mutation *m)
+{
+	int r = request_become(rq);
+
 	if (r < 0)
 		return r;
-	r = request_become(rq);
-	if (r == 0)
-		umask((mode_t)(rq->h.umask & 0777));
-	return r;
+	umask((mode_t)(rq->h.umask & 0777));
+	return mutation_begin(m, rq, false);
 }
 
 static int describe_name(struct request *rq, struct reply *rp, int dir, const char *name)
@@ -55,22 +64,29 @@ static bool is_made(const struct request *rq, int dir, const char *name, mode_t 
 	       st.st_uid == rq->h.uid;
 }
 
-/* For requests whose body is a name in the directory that they are about. */
-static int named_in_dir(struct request *rq, struct node *ret_dir, char ret_name[MFS_NAME_MAX + 1])
+/* For requests whose body is a name in the directory that they are about, to be made. */
+static int named_in_dir(struct request *rq, struct reply *rp, struct mutation *m,
+			struct node *ret_dir, char ret_name[MFS_NAME_MAX + 1])
 {
 	int r = request_name(rq, ret_name);
 
-	return r < 0 ? r : dir_open(rq, &rq->h.node, ret_dir);
+	if (r == 0)
+		r = dir_open(rq, &rq->h.node, m, ret_dir);
+	if (r < 0)
+		return r;
+	grant_name(rq, ret_dir->fd, ret_name, rp);
+	return change_begin(rq, m);
 }
 
 int op_mknod(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	char name[MFS_NAME_MAX + 1];
 	mode_t mode = (mode_t)(rq->h.a & (S_IFMT | 07777));
 	int r;
 
-	r = named_in_dir(rq, &dir, name);
+	r = named_in_dir(rq, rp, &m, &dir, name);
 	if (r < 0)
 		return r;
 	if (mknodat(dir.fd, name, mode, (dev_t)rq->h.b) < 0) {
@@ -84,10 +100,11 @@ int op_mknod(struct request *rq, struct reply *rp)
 int op_mkdir(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	char name[MFS_NAME_MAX + 1];
 	int r;
 
-	r = named_in_dir(rq, &dir, name);
+	r = named_in_dir(rq, rp, &m, &dir, name);
 	if (r < 0)
 		return r;
 	if (mkdirat(dir.fd, name, (mode_t)(rq->h.a & 07777)) < 0) {
@@ -110,6 +127,7 @@ static int get_name(struct mfs_in *in, char ret[MFS_NAME_MAX + 1])
 int op_symlink(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
 	char name[MFS_NAME_MAX + 1], target[MFS_TARGET_MAX + 1];
 	const char *s;
@@ -126,7 +144,11 @@ int op_symlink(struct request *rq, struct reply *rp)
 		return -ENAMETOOLONG;
 	memcpy(target, s, len);
 	target[len] = '\0';
-	r = dir_open(rq, &rq->h.node, &dir);
+	r = dir_open(rq, &rq->h.node, &m, &dir);
+	if (r < 0)
+		return r;
+	grant_name(rq, dir.fd, name, rp);
+	r = change_begin(rq, &m);
 	if (r < 0)
 		return r;
 	if (symlinkat(target, dir.fd, name) < 0) {
@@ -148,6 +170,7 @@ static bool is_same(int fd, int dir, const char *name)
 int op_link(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL, node = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	_cleanup_file_ref_ struct file_ref file = {.s = rq->s};
 	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
 	char name[MFS_NAME_MAX + 1];
@@ -166,7 +189,9 @@ int op_link(struct request *rq, struct reply *rp)
 			return r;
 		fd = node.fd;
 	}
-	r = dir_open(rq, &to, &dir);
+	r = dir_open(rq, &to, &m, &dir);
+	if (r == 0)
+		r = change_begin(rq, &m);
 	if (r < 0)
 		return r;
 	if (linkat(AT_FDCWD, fd_path(fd).s, dir.fd, name, AT_SYMLINK_FOLLOW) < 0) {
@@ -180,10 +205,17 @@ int op_link(struct request *rq, struct reply *rp)
 static int remove_name(struct request *rq, int flags)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	char name[MFS_NAME_MAX + 1];
 	int r;
 
-	r = named_in_dir(rq, &dir, name);
+	r = request_name(rq, name);
+	if (r == 0)
+		r = dir_open(rq, &rq->h.node, &m, &dir);
+	if (r == 0 && flags)
+		mutation_child(&m, dir.fd, name);
+	if (r == 0)
+		r = change_begin(rq, &m);
 	if (r < 0)
 		return r;
 	r = unlinkat(dir.fd, name, flags) < 0 ? -errno : 0;
@@ -205,6 +237,7 @@ int op_rmdir(struct request *rq, struct reply *rp)
 int op_rename(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node from = NODE_NULL, to = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
 	char name[MFS_NAME_MAX + 1], name2[MFS_NAME_MAX + 1];
 	struct mfs_fh fh2;
@@ -219,10 +252,14 @@ int op_rename(struct request *rq, struct reply *rp)
 		return r;
 	if (rq->h.a & ~(uint64_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
-	r = node_open_real(rq->s, &rq->h.node, -EROFS, &from);
+	r = dir_open(rq, &rq->h.node, &m, &from);
+	if (r == 0)
+		r = dir_open(rq, &fh2, &m, &to);
 	if (r < 0)
 		return r;
-	r = dir_open(rq, &fh2, &to);
+	mutation_child(&m, from.fd, name);
+	mutation_child(&m, to.fd, name2);
+	r = change_begin(rq, &m);
 	if (r < 0)
 		return r;
 	r = renameat2(from.fd, name, to.fd, name2, (unsigned int)rq->h.a) < 0 ? -errno : 0;

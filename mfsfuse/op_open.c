@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "mfsfuse/ident.h"
-#include "mfsfuse/srv.h"
+#include "mfsfuse/srv_deleg.h"
 
 /* What a client's kernel adds when a file is opened to be executed. */
 #define FMODE_EXEC 0x20
@@ -74,6 +74,7 @@ static int put_described(struct request *rq, struct reply *rp, int fd, struct mf
 int op_open(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node node = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	_cleanup_fd_ int fd = -1;
 	int flags, r;
 
@@ -89,9 +90,13 @@ int op_open(struct request *rq, struct reply *rp)
 	r = request_become(rq);
 	if (r < 0)
 		return r;
+	if (flags & O_TRUNC)
+		mutation_begin_inode(&m, rq, node.fd);
 	fd = rq->h.a & FMODE_EXEC ? open_to_execute(node.fd) : srv_reopen(node.fd, flags);
 	if (fd < 0)
 		return fd;
+	if ((flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY)
+		grant_file(rq, fd, rp);
 	r = request_put_attr(rq, fd, rp);
 	if (r < 0)
 		return r;
@@ -109,6 +114,10 @@ int op_reopen(struct request *rq, struct reply *rp)
 	r = flags_check(rq->h.a & ~(uint64_t)O_TRUNC, &flags);
 	if (r < 0)
 		return r;
+	/* The client has opened it without asking: it may have no name any more. */
+	fd = (flags & O_ACCMODE) == O_RDONLY ? deleg_reopen(rq->s, &rq->h.node) : -ESTALE;
+	if (fd >= 0)
+		return sfile_add(rq->s, rq->h.file, &rq->h.node, fd, flags);
 	r = node_open_real(rq->s, &rq->h.node, -ESTALE, &node);
 	if (r < 0)
 		return r;
@@ -174,6 +183,7 @@ static int add_new(struct request *rq, struct reply *rp, int fd, int flags)
 int op_create(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node dir = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	char name[MFS_NAME_MAX + 1];
 	int fd, flags, r;
 
@@ -182,8 +192,13 @@ int op_create(struct request *rq, struct reply *rp)
 		r = request_name(rq, name);
 	if (r == 0)
 		r = node_open_real(rq->s, &rq->h.node, -EROFS, &dir);
+	if (r < 0)
+		return r;
+	mutation_dir(&m, dir.fd);
+	grant_name(rq, dir.fd, name, rp);
+	r = request_become(rq);
 	if (r == 0)
-		r = request_become(rq);
+		r = mutation_begin(&m, rq, false);
 	if (r < 0)
 		return r;
 	umask((mode_t)(rq->h.umask & 0777));

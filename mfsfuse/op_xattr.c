@@ -7,7 +7,7 @@
 #include <sys/xattr.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/srv.h"
+#include "mfsfuse/srv_deleg.h"
 
 static int xattr_name(const char *s, size_t len, char ret[XATTR_NAME_MAX + 1])
 {
@@ -29,6 +29,7 @@ int op_setxattr(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node node = NODE_NULL;
 	struct mfs_in in = {.buf = rq->body, .len = rq->h.len};
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	char name[XATTR_NAME_MAX + 1];
 	const char *s;
 	size_t len;
@@ -43,6 +44,7 @@ int op_setxattr(struct request *rq, struct reply *rp)
 		r = node_as_user(rq, -EROFS, &node);
 	if (r < 0)
 		return r;
+	mutation_begin_inode(&m, rq, node.fd);
 	/* Sent again it may meet what it has made itself. */
 	if (rq->h.flags & MFS_FLAG_REPLAY)
 		rq->h.a = 0;
@@ -94,6 +96,7 @@ int op_listxattr(struct request *rq, struct reply *rp)
 int op_removexattr(struct request *rq, struct reply *rp)
 {
 	_cleanup_node_ struct node node = NODE_NULL;
+	_cleanup_mutation_ struct mutation m = {.on = false};
 	char name[XATTR_NAME_MAX + 1];
 	int r;
 
@@ -103,6 +106,7 @@ int op_removexattr(struct request *rq, struct reply *rp)
 		r = node_as_user(rq, -EROFS, &node);
 	if (r < 0)
 		return r;
+	mutation_begin_inode(&m, rq, node.fd);
 	r = removexattr(fd_path(node.fd).s, name) < 0 ? -errno : 0;
 	return r == -ENODATA && rq->h.flags & MFS_FLAG_REPLAY ? 0 : r;
 }

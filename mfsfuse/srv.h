@@ -40,6 +40,8 @@ struct conn;
 struct sfile;
 struct lowner;
 struct pin;
+struct hold;
+struct recall;
 
 /* What is remembered of a request that must not be done twice. */
 #define REPLAY_SLOTS 128
@@ -58,12 +60,18 @@ struct session {
 	pthread_mutex_t lock;
 	unsigned int refs;    /* protected by the table's lock */
 	struct conn *conn;    /* the current one, or NULL; a counted reference */
-	uint64_t lost;        /* seconds: when conn became NULL */
+	uint64_t lost;        /* milliseconds: when conn became NULL */
 	struct request *busy; /* being carried out, by xid */
 	struct sfile *files;
 	struct lowner *owners;
 	unsigned int waiting; /* requests that wait for a lock */
 	struct pin *pins, *pins_by_use;
+
+	/* Protected by the lock of all delegations (srv_deleg.c). */
+	bool delegating; /* it may be given delegations */
+	struct hold *holds;
+	struct recall *recalls;
+
 	struct replay replay[REPLAY_SLOTS];
 	unsigned int replay_next;
 };
@@ -76,6 +84,11 @@ void session_attach(struct session *s, struct conn *c);
 void session_detach(struct session *s, struct conn *c);
 /* Ends sessions whose client has been away too long; to be called every few seconds. */
 void sessions_expire(void);
+void sessions_each(void (*fn)(struct session *s));
+/* Milliseconds for which it has had no connection; 0 if it has one. */
+uint64_t session_away(struct session *s);
+/* Its client must connect anew. */
+void session_shut(struct session *s);
 
 /* ------------------------------------------------------------------ requests */
 
@@ -102,6 +115,9 @@ struct reply {
 int request_run(struct request *rq, struct reply *rp);
 /* What a request that is in no table of conn.c gets. */
 bool op_has_reply(uint16_t op);
+/* For statistics; NULL: there is no such request. */
+const char *op_name(uint16_t op);
+uint64_t op_count(uint16_t op);
 /* May not be carried out twice. */
 bool op_once(uint16_t op);
 
@@ -113,6 +129,9 @@ void conn_get(struct conn *c);
 void conn_shut(struct conn *c);
 /* Sends a reply on the session's connection, if there is one. */
 void conn_reply(struct session *s, struct reply *rp);
+/* A frame that nobody has asked for: goes out when it can. False: there is no connection, or no
+ * memory. */
+bool conn_callback(struct session *s, const struct mfs_hdr *h, const char *name);
 /* Files may go through conn_reply() without passing through our memory. */
 bool conn_is_plain(struct session *s);
 
@@ -221,6 +240,10 @@ int op_setxattr(struct request *rq, struct reply *rp);
 int op_getxattr(struct request *rq, struct reply *rp);
 int op_listxattr(struct request *rq, struct reply *rp);
 int op_removexattr(struct request *rq, struct reply *rp);
+
+int op_delegate(struct request *rq, struct reply *rp);
+int op_recalled(struct request *rq, struct reply *rp);
+int op_return(struct request *rq, struct reply *rp);
 
 int op_flush(struct request *rq, struct reply *rp);
 int op_getlk(struct request *rq, struct reply *rp);

@@ -16,6 +16,8 @@
 #include "common/cleanup.h"
 #include "common/fail.h"
 #include "mfsfuse/ident.h"
+#include "mfsfuse/srv_callback.h"
+#include "mfsfuse/srv_deleg.h"
 
 #define THREADS_MAX 512
 #define THREADS_SPARE 4 /* idle ones beyond these end */
@@ -33,6 +35,10 @@ struct conn {
 	atomic_bool dead;
 	bool shaken; /* the handshake is done; set before there is a second thread */
 	pthread_mutex_t read_lock, send_lock;
+
+	/* What goes to the client unasked, sent by a thread that is started with the first. */
+	struct callback_queue callbacks;
+	bool caller; /* protected by the session's lock */
 };
 
 static atomic_uint strangers;
@@ -53,6 +59,7 @@ void conn_put(struct conn *c)
 		session_put(c->s);
 	pthread_mutex_destroy(&c->read_lock);
 	pthread_mutex_destroy(&c->send_lock);
+	callbacks_done(&c->callbacks);
 	free(c);
 }
 
@@ -60,6 +67,7 @@ void conn_shut(struct conn *c)
 {
 	atomic_store(&c->dead, true);
 	shutdown(stream_fd(c->stream), SHUT_RDWR);
+	callbacks_close(&c->callbacks);
 }
 
 /* ------------------------------------------------------------------ sending */
@@ -167,6 +175,55 @@ void conn_reply(struct session *s, struct reply *rp)
 	conn_put(c);
 }
 
+/* ------------------------------------------------------------------ callbacks */
+
+/* A thread of its own: whoever has a callback may hold locks. */
+static void *callback_thread(void *arg)
+{
+	struct conn *c = arg;
+	struct callback *cb;
+
+	while ((cb = callbacks_next(&c->callbacks))) {
+		pthread_mutex_lock(&c->send_lock);
+		if (atomic_load(&c->dead) ||
+		    stream_write_full(c->stream, cb->frame, cb->len, SEND_MS) < 0)
+			conn_shut(c);
+		pthread_mutex_unlock(&c->send_lock);
+		free(cb);
+	}
+	conn_put(c);
+	return NULL;
+}
+
+static bool caller_start(struct conn *c)
+{
+	pthread_attr_t a;
+	pthread_t t;
+
+	if (c->caller)
+		return true;
+	conn_get(c);
+	pthread_attr_init(&a);
+	pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&a, THREAD_STACK);
+	c->caller = pthread_create(&t, &a, callback_thread, c) == 0;
+	pthread_attr_destroy(&a);
+	/* Not the last reference: the session has one. */
+	if (!c->caller)
+		atomic_fetch_sub(&c->refs, 1);
+	return c->caller;
+}
+
+bool conn_callback(struct session *s, const struct mfs_hdr *h, const char *name)
+{
+	bool added;
+
+	pthread_mutex_lock(&s->lock);
+	added = s->conn && caller_start(s->conn) && callbacks_add(&s->conn->callbacks, h, name);
+	pthread_mutex_unlock(&s->lock);
+	return added;
+}
+
 bool conn_is_plain(struct session *s)
 {
 	bool plain;
@@ -247,6 +304,7 @@ static int hello(struct conn *c, struct request *rq, struct reply *rp)
 	}
 	mine.version_max = h.version_max < MFS_VERSION_MAX ? h.version_max : MFS_VERSION_MAX;
 	mine.epoch = srv.epoch;
+	mine.features = h.features & deleg_features();
 	memcpy(mine.session, h.session, sizeof(mine.session));
 	mfs_put_hello(&rp->out, &mine);
 	conn_send(c, rp);
@@ -287,6 +345,7 @@ static int request_begin(struct session *s, struct request *rq, struct reply *rp
 	if (old) {
 		rp->h = old->hdr;
 		mfs_put_bytes(&rp->out, old->body, old->hdr.len);
+		rp->h.b = 0; /* what it granted was lost with the connection */
 		r = 0;
 	}
 	if (r == 1) {
@@ -451,6 +510,7 @@ int conn_start(struct stream *st)
 	atomic_store(&c->refs, 1);
 	pthread_mutex_init(&c->read_lock, NULL);
 	pthread_mutex_init(&c->send_lock, NULL);
+	callbacks_init(&c->callbacks);
 	r = thread_start(c);
 	conn_put(c);
 	return r;

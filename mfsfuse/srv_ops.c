@@ -21,48 +21,54 @@ static int op_ping(struct request *rq, struct reply *rp)
 }
 
 static const struct {
+	const char *name;
 	int (*run)(struct request *rq, struct reply *rp);
 	unsigned int flags;
 } ops[MFS_OP_END] = {
-	[MFS_OP_PING] = {op_ping, 0},
-	[MFS_OP_CANCEL] = {op_cancel, NO_REPLY},
-	[MFS_OP_FORGET] = {op_forget, 0},
-	[MFS_OP_LOOKUP] = {op_lookup, 0},
-	[MFS_OP_PARENT] = {op_parent, 0},
-	[MFS_OP_GETATTR] = {op_getattr, 0},
-	[MFS_OP_SETATTR] = {op_setattr, 0},
-	[MFS_OP_READLINK] = {op_readlink, 0},
-	[MFS_OP_ACCESS] = {op_access, 0},
-	[MFS_OP_STATFS] = {op_statfs, 0},
-	[MFS_OP_MKNOD] = {op_mknod, ONCE},
-	[MFS_OP_MKDIR] = {op_mkdir, ONCE},
-	[MFS_OP_SYMLINK] = {op_symlink, ONCE},
-	[MFS_OP_LINK] = {op_link, ONCE},
-	[MFS_OP_UNLINK] = {op_unlink, ONCE},
-	[MFS_OP_RMDIR] = {op_rmdir, ONCE},
-	[MFS_OP_RENAME] = {op_rename, ONCE},
-	[MFS_OP_OPEN] = {op_open, ONCE},
-	[MFS_OP_CREATE] = {op_create, ONCE},
-	[MFS_OP_TMPFILE] = {op_tmpfile, ONCE},
-	[MFS_OP_REOPEN] = {op_reopen, ONCE},
-	[MFS_OP_OPENDIR] = {op_opendir, ONCE},
-	[MFS_OP_RELEASE] = {op_release, 0},
-	[MFS_OP_READ] = {op_read, 0},
-	[MFS_OP_WRITE] = {op_write, ONCE},
-	[MFS_OP_READDIR] = {op_readdir, 0},
-	[MFS_OP_FSYNC] = {op_fsync, 0},
-	[MFS_OP_FALLOCATE] = {op_fallocate, ONCE},
-	[MFS_OP_LSEEK] = {op_lseek, 0},
-	[MFS_OP_COPY] = {op_copy, ONCE},
-	[MFS_OP_FLUSH] = {op_flush, 0},
-	[MFS_OP_SETXATTR] = {op_setxattr, ONCE},
-	[MFS_OP_GETXATTR] = {op_getxattr, 0},
-	[MFS_OP_LISTXATTR] = {op_listxattr, 0},
-	[MFS_OP_REMOVEXATTR] = {op_removexattr, ONCE},
-	[MFS_OP_GETLK] = {op_getlk, 0},
-	[MFS_OP_SETLK] = {op_setlk, 0},
-	[MFS_OP_FLOCK] = {op_flock, 0},
+	[MFS_OP_PING] = {"ping", op_ping, 0},
+	[MFS_OP_CANCEL] = {"cancel", op_cancel, NO_REPLY},
+	[MFS_OP_FORGET] = {"forget", op_forget, 0},
+	[MFS_OP_LOOKUP] = {"lookup", op_lookup, 0},
+	[MFS_OP_PARENT] = {"parent", op_parent, 0},
+	[MFS_OP_GETATTR] = {"getattr", op_getattr, 0},
+	[MFS_OP_SETATTR] = {"setattr", op_setattr, 0},
+	[MFS_OP_READLINK] = {"readlink", op_readlink, 0},
+	[MFS_OP_ACCESS] = {"access", op_access, 0},
+	[MFS_OP_STATFS] = {"statfs", op_statfs, 0},
+	[MFS_OP_MKNOD] = {"mknod", op_mknod, ONCE},
+	[MFS_OP_MKDIR] = {"mkdir", op_mkdir, ONCE},
+	[MFS_OP_SYMLINK] = {"symlink", op_symlink, ONCE},
+	[MFS_OP_LINK] = {"link", op_link, ONCE},
+	[MFS_OP_UNLINK] = {"unlink", op_unlink, ONCE},
+	[MFS_OP_RMDIR] = {"rmdir", op_rmdir, ONCE},
+	[MFS_OP_RENAME] = {"rename", op_rename, ONCE},
+	[MFS_OP_OPEN] = {"open", op_open, ONCE},
+	[MFS_OP_CREATE] = {"create", op_create, ONCE},
+	[MFS_OP_TMPFILE] = {"tmpfile", op_tmpfile, ONCE},
+	[MFS_OP_REOPEN] = {"reopen", op_reopen, ONCE},
+	[MFS_OP_OPENDIR] = {"opendir", op_opendir, ONCE},
+	[MFS_OP_RELEASE] = {"release", op_release, 0},
+	[MFS_OP_READ] = {"read", op_read, 0},
+	[MFS_OP_WRITE] = {"write", op_write, ONCE},
+	[MFS_OP_READDIR] = {"readdir", op_readdir, 0},
+	[MFS_OP_FSYNC] = {"fsync", op_fsync, 0},
+	[MFS_OP_FALLOCATE] = {"fallocate", op_fallocate, ONCE},
+	[MFS_OP_LSEEK] = {"lseek", op_lseek, 0},
+	[MFS_OP_COPY] = {"copy", op_copy, ONCE},
+	[MFS_OP_FLUSH] = {"flush", op_flush, 0},
+	[MFS_OP_SETXATTR] = {"setxattr", op_setxattr, ONCE},
+	[MFS_OP_GETXATTR] = {"getxattr", op_getxattr, 0},
+	[MFS_OP_LISTXATTR] = {"listxattr", op_listxattr, 0},
+	[MFS_OP_REMOVEXATTR] = {"removexattr", op_removexattr, ONCE},
+	[MFS_OP_DELEGATE] = {"delegate", op_delegate, 0},
+	[MFS_OP_RECALLED] = {"recalled", op_recalled, NO_REPLY},
+	[MFS_OP_RETURN] = {"return", op_return, NO_REPLY},
+	[MFS_OP_GETLK] = {"getlk", op_getlk, 0},
+	[MFS_OP_SETLK] = {"setlk", op_setlk, 0},
+	[MFS_OP_FLOCK] = {"flock", op_flock, 0},
 };
+
+static atomic_uint_fast64_t counts[MFS_OP_END];
 
 bool op_has_reply(uint16_t op)
 {
@@ -78,7 +84,18 @@ int request_run(struct request *rq, struct reply *rp)
 {
 	if (rq->h.op >= MFS_OP_END || !ops[rq->h.op].run)
 		return -ENOSYS;
+	atomic_fetch_add_explicit(&counts[rq->h.op], 1, memory_order_relaxed);
 	return ops[rq->h.op].run(rq, rp);
+}
+
+const char *op_name(uint16_t op)
+{
+	return op < MFS_OP_END ? ops[op].name : NULL;
+}
+
+uint64_t op_count(uint16_t op)
+{
+	return atomic_load_explicit(&counts[op], memory_order_relaxed);
 }
 
 int request_become(const struct request *rq)

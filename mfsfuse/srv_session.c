@@ -10,8 +10,9 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "mfsfuse/srv_deleg.h"
 
-#define GRACE_SECONDS 60
+#define GRACE_MS 60000
 #define SESSIONS_MAX 4096
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -23,7 +24,7 @@ static uint64_t now(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -77,6 +78,7 @@ void session_attach(struct session *s, struct conn *c)
 	old = s->conn;
 	s->conn = c;
 	pthread_mutex_unlock(&s->lock);
+	deleg_pause(s);
 	if (old) {
 		conn_shut(old);
 		conn_put(old);
@@ -98,8 +100,35 @@ void session_detach(struct session *s, struct conn *c)
 		conn_put(c);
 }
 
+uint64_t session_away(struct session *s)
+{
+	uint64_t ms;
+
+	pthread_mutex_lock(&s->lock);
+	ms = s->conn ? 0 : now() - s->lost + 1;
+	pthread_mutex_unlock(&s->lock);
+	return ms;
+}
+
+void session_shut(struct session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->conn)
+		conn_shut(s->conn);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void sessions_each(void (*fn)(struct session *s))
+{
+	pthread_mutex_lock(&table_lock);
+	for (struct session *s = sessions; s; s = s->next)
+		fn(s);
+	pthread_mutex_unlock(&table_lock);
+}
+
 static void session_free(struct session *s)
 {
+	deleg_end(s);
 	lowners_free(s);
 	sfiles_free(s);
 	pins_free(s);
@@ -126,7 +155,7 @@ static bool is_over(struct session *s)
 	bool over;
 
 	pthread_mutex_lock(&s->lock);
-	over = !s->conn && s->lost + GRACE_SECONDS < now();
+	over = !s->conn && s->lost + GRACE_MS < now();
 	pthread_mutex_unlock(&s->lock);
 	if (over)
 		cancel_waiting(s);

@@ -341,6 +341,18 @@ int mfs_name(const char *p, size_t len, char *ret)
 	return 0;
 }
 
+int mfs_recall(const struct mfs_hdr *h, const uint8_t *body, char *ret_name)
+{
+	const uint64_t all = MFS_RECALL_NAME | MFS_RECALL_ATTR | MFS_RECALL_ALL;
+
+	*ret_name = '\0';
+	if (h->op != MFS_OP_RECALL || !h->a || !h->b || h->b & ~all)
+		return -EPROTO;
+	if (!(h->b & MFS_RECALL_NAME))
+		return h->len ? -EPROTO : 0;
+	return mfs_name((const char *)body, h->len, ret_name) < 0 ? -EPROTO : 0;
+}
+
 bool mfs_put_dirent(struct mfs_out *o, const struct mfs_dirent *d)
 {
 	if (o->bad || MFS_DIRENT_SIZE + d->name_len > o->cap - o->len)

@@ -83,8 +83,33 @@ enum mfs_op {
 	MFS_OP_SETLK = 61, /* file, a: owner, b: 1 = wait; body: struct mfs_lock */
 	MFS_OP_FLOCK = 62, /* file, a: LOCK_SH, …, b: 1 = wait */
 
+	/* Delegations, with MFS_FEATURE_DELEGATIONS. */
+	MFS_OP_DELEGATE = 70, /* the client keeps nothing, and may be given some from now on */
+	MFS_OP_RECALLED = 71, /* a: number of a recall that was obeyed; no reply */
+	MFS_OP_RETURN = 72,   /* node: is to be recalled; no reply */
+
 	MFS_OP_END,
-	MFS_OP_CALLBACK = 0x8000, /* server to client, from here on; none in version 1 */
+	MFS_OP_CALLBACK = 0x8000, /* server to client, from here on; they have no reply */
+	MFS_OP_RECALL = 0x8000,   /* node, a: number, b: enum mfs_recall; name */
+};
+
+enum mfs_feature {
+	MFS_FEATURE_DELEGATIONS = 1,
+};
+
+/* In `b` of a reply: what the client may keep until it is recalled. `c` is then the age of the
+ * answer: it is not to be kept if a recall for the same inode with a higher number came before. */
+enum mfs_grant {
+	MFS_GRANT_NAME = 1, /* the name that the request was about: what it is, or that it is not */
+	MFS_GRANT_ATTR = 2, /* the attributes in the reply, of a directory */
+	MFS_GRANT_FILE = 4, /* contents and attributes; and whoever wants to read it may open it */
+	MFS_GRANT_EXEC = 8, /* with MFS_GRANT_FILE: whoever wants to execute it may open it */
+};
+
+enum mfs_recall {
+	MFS_RECALL_NAME = 1, /* the name in the body, in this directory */
+	MFS_RECALL_ATTR = 2, /* the directory's attributes */
+	MFS_RECALL_ALL = 4,  /* everything about this directory, or this file */
 };
 
 enum mfs_flag {
@@ -221,6 +246,10 @@ void mfs_get_hello(struct mfs_in *in, struct mfs_hello *h);
 /* The one check of names that come from a peer: a single component of a path, not "." or "..".
  * Copies it with a NUL to @ret (MFS_NAME_MAX + 1 bytes). 0, -EINVAL, -ENAMETOOLONG. */
 int mfs_name(const char *p, size_t len, char *ret);
+
+/* A recall: @h and its body. ret_name (MFS_NAME_MAX + 1 bytes) is "" if it is not about a name.
+ * 0 or -EPROTO. */
+int mfs_recall(const struct mfs_hdr *h, const uint8_t *body, char *ret_name);
 
 /* Directory entries: {u64 ino, u64 next offset, u16 length, u8 type, name}. */
 #define MFS_DIRENT_SIZE 19u

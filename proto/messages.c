@@ -66,6 +66,9 @@ static const struct message_info table[] = {
 	ROW(GUEST_LIST,       D(guest_list),    LARGE,       0,          PEER),
 	ROW(GUEST_HELLO,      D(guest_hello),   SMALL,       FROM_GUEST, 0),
 	ROW(GUEST_ASSIGN,     D(guest_assign),  SMALL,       0,          TO_GUEST),
+	ROW(GUEST_LOOK,       D(guest_ref),     SMALL,       0,          TO_GUEST),
+	ROW(GUEST_NET,        D(guest_net),     SMALL,       0,          TO_GUEST),
+	ROW(GUEST_CONTROL,    D(guest_control), SMALL,       0,          PEER),
 
 	ROW(MOVE_PREPARE,     D(move_prepare),  LARGE,       0,          PEER | TO_GUEST),
 	ROW(MOVE_PREPARED,    D(move_prepared), SMALL,       0,          PEER | FROM_GUEST),
@@ -78,6 +81,8 @@ static const struct message_info table[] = {
 	ROW(MOVE_QUERY,       D(move_ref),      SMALL,       0,          PEER | FROM_GUEST),
 	ROW(MOVE_PROGRESS,    D(move_progress), SMALL,       0,          PEER | FROM_GUEST),
 	ROW(MOVE_BULK,        D(move_ref),      SMALL,       0,          TO_GUEST),
+	ROW(MOVE_ASK,         D(move_ask),      SMALL,       0,          PEER),
+	ROW(MOVE_ASKED,       D(move_asked),    SMALL,       0,          PEER),
 
 	ROW(LINK,             RAW,              LINK_MAX,    0,          PEER | LINKS),
 	ROW(LINK_UP,          D(link_up),       SMALL,       0,          PEER | TO_USER | TO_GUEST),
@@ -96,6 +101,10 @@ static const struct message_info table[] = {
 	ROW(MFS_CONFIG,       D(mfs_config),    MESSAGE_MAX, 0,          TO_MFS),
 	ROW(MFS_ACCEPT,       RAW,              0,           0,          TO_MFS),
 	ROW(MFS_HELLO,        D(mfs_hello),     SMALL,       FROM_MFS,   0),
+	ROW(MFS_USAGE,        D(mfs_usage),     SMALL,       0,          FROM_MFS),
+	ROW(MFS_SETTLE,       D(mfs_settle),    SMALL,       0,          TO_MFS),
+	ROW(MFS_SETTLED,      D(mfs_settle),    SMALL,       0,          FROM_MFS),
+	ROW(MFS_SERVED,       D(mfs_served),    SMALL,       0,          FROM_MFS),
 };
 /* clang-format on */
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory ushering: when memory runs out, the job leaves whose move ends that most cheaply, in time
+ * and to a node that stays above its own threshold.
+ * Source: Barak & Braverman, "Memory ushering in a scalable computing cluster".
+ */
+#include "policy/balance_impl.h"
+#include <math.h>
+
+/* s: until the next decision and until what was seen of memory is right */
+#define MARGIN 2.0
+/* s: what a move is to be good for */
+#define AHEAD 30.0
+
+struct pressure {
+	double room;   /* MiB above the reserve; less than 0: below */
+	double growth; /* MiB/s of all jobs */
+};
+
+static bool may_go(const struct job_facts *j)
+{
+	return !(j->flags & (JOB_LOCKED | JOB_MOVING | JOB_UNMOVABLE | JOB_STAYS)) && j->memory;
+}
+
+static struct pressure pressure_here(const struct balance *b, const struct balance_view *v)
+{
+	struct pressure p = {.room = b->survey->here.room};
+
+	/* It feels short of memory before the numbers say so. */
+	if (v->self->flags & NODE_MEMORY_LOW)
+		p.room = fmin(p.room, node_reserve(b, v->self) / -2.0);
+	for (size_t i = 0; i < v->job_count; i++)
+		p.growth += v->jobs[i].growth;
+	return p;
+}
+
+/* MiB above the reserve in @seconds, if @j leaves. */
+static double room_without(const struct pressure *p, const struct job_facts *j, double seconds)
+{
+	return p->room + j->memory - (p->growth - j->growth) * seconds;
+}
+
+/* How good it is that @j goes; the more, the better. Any that ends the pressure alone is better
+ * than all that do not; of these, the cheapest; of the others, what helps most for its price. */
+static double merit(const struct balance *b, const struct pressure *p, const struct job_facts *j)
+{
+	double seconds = state_move_ms(b, j) / 1000.0;
+
+	if (room_without(p, j, AHEAD) >= 0)
+		return 1e9 / (1 + seconds);
+	return (j->memory + j->growth * AHEAD) / (1 + seconds);
+}
+
+/* Must @j begin to leave now, lest memory runs out before it is gone? */
+static bool is_time(const struct balance *b, const struct pressure *p, const struct job_facts *j)
+{
+	return p->room < p->growth * (state_move_ms(b, j) / 1000.0 + MARGIN);
+}
+
+static struct pick where_to(struct balance *b, const struct job_facts *j)
+{
+	struct pick p = pick_target(b, &b->random, j, PICK_GROW, (double)INFINITY);
+
+	return p.target ? p : pick_target(b, &b->random, j, PICK_MEMORY, (double)INFINITY);
+}
+
+bool decide_memory(struct balance *b, const struct balance_view *v, struct balance_decision *ret)
+{
+	struct pressure p = pressure_here(b, v);
+	double best = 0;
+
+	if (!v->self->mem_total || (p.room >= 0 && p.growth <= 0))
+		return false;
+	for (size_t i = 0; i < v->job_count; i++) {
+		const struct job_facts *j = &v->jobs[i];
+		struct pick to;
+
+		if (!may_go(j) || !is_time(b, &p, j) || merit(b, &p, j) <= best)
+			continue;
+		to = where_to(b, j);
+		if (!to.target)
+			continue;
+		best = merit(b, &p, j);
+		ret->reason = BALANCE_MEMORY;
+		decision_fill(b, j, &to, ret);
+	}
+	return best > 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where a new job starts, and whether a node lets a job in.
+ */
+#include "policy/balance_impl.h"
+#include "policy/load.h"
+#include <math.h>
+
+/* Elsewhere must be cheaper by this part: home has the job's files and its user. */
+#define HOME_BONUS 0.05
+
+/* Part of a job by which a node may be more loaded than the sender thought. Export is smoothed, so
+ * that idle nodes seem to have half a job: with more slack a second one would come. */
+#define SLACK 0.25
+/* What the last one that is asked may be more loaded: it must be somewhere. */
+#define CLAIM_LAST (LOAD_STANDARD / 2)
+
+uint32_t balance_claim(const struct balance_decision *d, uint32_t refused)
+{
+	return d->load_there + (refused + 1 < PLACE_TRIES ? 0 : CLAIM_LAST);
+}
+
+static uint32_t load_of(const struct target *t)
+{
+	return load_index_with(t->facts,
+			       (int64_t)(t->cost.tasks * 1000) - (int64_t)t->facts->runnable);
+}
+
+static void place_at(struct balance *b, const struct job_facts *j, const struct target *t,
+		     enum balance_reason reason, struct balance_decision *ret)
+{
+	ret->reason = reason;
+	ret->to = t->facts->node;
+	ret->load_there = load_of(t);
+	state_debit(b, b->survey->view->now_ms, j, ret->to, 0);
+}
+
+/* Home, unless somewhere else is clearly better; @home: what it costs at home, infinite if not. */
+static void place_best(struct balance *b, const struct job_facts *j, double home,
+		       struct balance_decision *ret)
+{
+	struct pick p = pick_target(b, &b->random, j, PICK_PLACE, home * (1 - HOME_BONUS));
+
+	ret->cost_here = isfinite(home) ? home : 0;
+	ret->cost_there = p.cost;
+	ret->threshold = isfinite(home) ? p.cost / (1 - HOME_BONUS) : 0;
+	if (p.target)
+		place_at(b, j, p.target, BALANCE_BEST, ret);
+	else if (isfinite(home))
+		place_at(b, j, &b->survey->here, BALANCE_BEST, ret);
+}
+
+/* But for its memory it may have the job. */
+static bool takes_without_room(struct balance *b, struct target *t, const struct job_facts *j)
+{
+	double room = t->room;
+	bool may;
+
+	t->room = (double)INFINITY;
+	may = pick_allows(b, t, j, PICK_PLACE);
+	t->room = room;
+	return may;
+}
+
+/* Nothing has room, as far as is known: where most is left, home if that is as good. Who is asked
+ * and really has none says so. */
+static void place_somewhere(struct balance *b, const struct job_facts *j, bool any_home,
+			    struct balance_decision *ret)
+{
+	struct survey *s = b->survey;
+	struct target *best = any_home ? &s->here : NULL;
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct target *t = &s->nodes[i];
+
+		if ((!best || t->room > best->room) && takes_without_room(b, t, j))
+			best = t;
+	}
+	if (best)
+		place_at(b, j, best, BALANCE_ONLY, ret);
+}
+
+void balance_place(struct balance *b, const struct balance_view *v, const struct place_request *rq,
+		   struct balance_decision *ret)
+{
+	struct job_facts j = rq->job;
+	struct survey *s = b->survey;
+	double home = (double)INFINITY;
+	bool at_home;
+
+	if (!j.demand)
+		j.demand = 1000;
+	state_expire(b, v->now_ms);
+	survey_make(b, v, SURVEY_NOW);
+	*ret = (struct balance_decision){
+		.reason = BALANCE_STAYS_NOWHERE,
+		.job = j.job,
+		.load_here = load_of(&s->here),
+	};
+	at_home = rq->any_home && pick_allows(b, &s->here, &j, PICK_PLACE);
+	if (at_home && !rq->best && ret->load_here < b->config.home_threshold) {
+		place_at(b, &j, &s->here, BALANCE_HOME, ret);
+		return;
+	}
+	if (at_home)
+		home = target_cost(s, &s->here, &j);
+	place_best(b, &j, home, ret);
+	if (ret->reason == BALANCE_STAYS_NOWHERE)
+		place_somewhere(b, &j, rq->any_home, ret);
+}
+
+uint32_t balance_exported(struct balance *b, const struct balance_view *v, uint32_t to)
+{
+	struct balance_view alone = *v;
+	double counted, sampled = v->self_exporting;
+
+	alone.node_count = 0;
+	survey_make(b, &alone, SURVEY_NOW);
+	counted = b->survey->here.cost.tasks * 1000;
+	for (size_t i = 0; i < v->job_count; i++) {
+		const struct job_facts *j = &v->jobs[i];
+
+		if (j->home != to || j->here_ms >= SAMPLE_MS)
+			continue;
+		counted -= fmax(j->demand, 1000);
+		sampled -= j->demand; /* 0 if it came after the sample */
+	}
+	return (uint32_t)fmax(0, fmax(sampled, counted));
+}
+
+bool balance_accept(struct balance *b, const struct balance_view *v, const struct job_facts *j,
+		    uint32_t claimed)
+{
+	struct survey *s = b->survey;
+	bool fresh = j->age_ms == 0;
+	struct balance_view alone = *v;
+	double load, more;
+
+	alone.node_count = 0;
+	survey_make(b, &alone, SURVEY_NOW);
+	if (!pick_allows(b, &s->here, j, fresh ? PICK_PLACE : PICK_LEAVE))
+		return false;
+	load = load_of(&s->here);
+	more = LOAD_STANDARD * (j->demand / 1000.0) * s->here.cost.per_cpu * s->here.cost.pace;
+	if ((s->here.cost.tasks + j->demand / 1000.0) * s->here.cost.per_cpu > 1 &&
+	    load > claimed + fmax(b->config.near_load, more * SLACK))
+		return false;
+	state_debit(b, v->now_ms, j, v->self->node, fresh ? 0 : state_move_ms(b, j));
+	return true;
+}
