@@ -64,19 +64,20 @@ static int next_reply(struct chan *c, Mosix__Reply **ret, struct err *e)
 	return 0;
 }
 
-static int reply_error(const Mosix__Reply *m, struct err *e)
+int client_error(const Mosix__Reply *m, struct err *e)
 {
 	/* An errno; anything else would not survive the way through an int. */
 	int r = m->error < 4096 ? -(int)m->error : -EPROTO;
 
+	if (!m->error)
+		return 0;
 	if (m->text && *m->text)
 		return err_set(e, r, "%s", m->text);
 	return err_sys(e, r, "mosixd refused");
 }
 
-int client_ask(struct chan *c, const Mosix__Request *q,
-	       void (*progress)(const Mosix__Reply *r, void *data), void *data, Mosix__Reply **ret,
-	       struct err *e)
+int client_ask(struct chan *c, const Mosix__Request *q, client_progress_fn *progress, void *data,
+	       Mosix__Reply **ret, struct err *e)
 {
 	int r;
 
@@ -92,13 +93,11 @@ int client_ask(struct chan *c, const Mosix__Request *q,
 		r = next_reply(c, &m, e);
 		if (r < 0)
 			return r;
-		if (m->more) {
-			if (progress)
-				progress(m, data);
+		if (m->more && (!progress || progress(m, data)))
 			continue;
-		}
-		if (m->error)
-			return reply_error(m, e);
+		r = client_error(m, e);
+		if (r < 0)
+			return r;
 		*ret = steal_ptr(m);
 		return 0;
 	}

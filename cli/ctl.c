@@ -11,19 +11,30 @@
 
 static int ctl_help(struct ctl *ctl);
 
-static const struct subcommand {
-	const char *name;
-	int (*run)(struct ctl *ctl);
-	const char *options; /* the letters that it takes; j is --json */
-	const char *args;
-	const char *text;
-} subcommands[] = {
+static const struct subcommand subcommands[] = {
 	{"status", ctl_status, "j", "", "this node: daemon, load, jobs"},
-	{"nodes", ctl_nodes, "j", "", "the nodes of the cluster"},
-	{"ps", ctl_ps, "ja", "", "jobs and where they run"},
+	{"nodes", ctl_nodes, "jwA", "[SECONDS]", "the nodes of the cluster"},
+	{"ps", ctl_ps, "jalos", "", "jobs and where they run"},
+	{"top", ctl_top, "abdnosA", "", "jobs, again and again"},
+	{"mon", ctl_mon, "dA", "", "every node as a bar; jobs to move"},
 	{"migrate", ctl_migrate, "jq", "PID|JOB NODE|home", "move a job"},
 	{"kill", ctl_kill, "", "[-SIGNAL] PID|JOB", "send a signal to a job"},
-	{"explain", ctl_explain, "j", "PID|JOB", "say whether a job can move, and why not"},
+	{"explain", ctl_explain, "j", "PID|JOB", "say why a job is where it is"},
+	{"lock", ctl_lock, "j", "PID|JOB...", "keep jobs where they are"},
+	{"unlock", ctl_unlock, "j", "PID|JOB...", "let them move again"},
+	{"freeze", ctl_freeze, "j", "PID|JOB...", "stop jobs, out of everybody's way"},
+	{"continue", ctl_continue, "j", "PID|JOB...", "let them go on"},
+	{"bring", ctl_bring, "jqaW", "[NODE]", "bring your jobs home"},
+	{"drain", ctl_drain, "jqW", "[NODE]", "move everything off a node"},
+	{"undrain", ctl_undrain, "jq", "[NODE]", "use it again"},
+	{"expel", ctl_expel, "jqW", "[NODE]", "send guests away"},
+	{"block", ctl_block, "jq", "[NODE]", "let no guests come"},
+	{"unblock", ctl_unblock, "jq", "[NODE]", "let them come again"},
+	{"stay", ctl_stay, "jq", "[NODE]", "its jobs do not leave by themselves"},
+	{"unstay", ctl_unstay, "jq", "[NODE]", "they may again"},
+	{"speed", ctl_speed, "jq", "[NODE] VALUE", "set a node's speed; 10000 is standard"},
+	{"balance", ctl_balance, "jq", "on|off [NODE]", "moves for the sake of load"},
+	{"metrics", ctl_metrics, "", "", "this node's numbers, as OpenMetrics text"},
 	{"keygen", ctl_keygen, "f", "", "make the cluster's key"},
 	{"config", ctl_config, "j", "check [FILE]", "check configuration, node map and key"},
 	{"help", ctl_help, "", "", "this list"},
@@ -31,31 +42,15 @@ static const struct subcommand {
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(*subcommands))
 
-static const struct long_option {
-	const char *name;
-	char letter;
-} long_options[] = {
-	{"--json", 'j'},
-	{"--quiet", 'q'},
-	{"--all", 'a'},
-	{"--file", 'f'},
-};
-
 static void print_help(FILE *out)
 {
 	fprintf(out, "Usage: mosixctl COMMAND [OPTION...] [ARG...]\n\nCommands:\n");
 	for (size_t i = 0; i < SUBCOMMANDS; i++)
 		fprintf(out, "  %-8s %-18s %s\n", subcommands[i].name, subcommands[i].args,
 			subcommands[i].text);
-	fprintf(out,
-		"\nOptions:\n"
-		"  -j, --json       for programs (status, nodes, ps, migrate, explain, config)\n"
-		"  -a, --all        ps: jobs of all users (root)\n"
-		"  -q, --quiet      migrate: print nothing when it worked\n"
-		"  -f, --file FILE  keygen: where to write the key\n"
-		"  -?, --help       this list, also behind a command\n"
-		"  -V, --version    the version of this program\n"
-		"\nSee mosixctl(1).\n");
+	fputs("\nNODE is a number, name or address; without it, this node.\n\nOptions:\n", out);
+	ctl_print_options(out);
+	fprintf(out, "\nSee mosixctl(1).\n");
 }
 
 static int ctl_help(struct ctl *ctl)
@@ -93,51 +88,6 @@ static const struct subcommand *find_subcommand(const char *name)
 	return NULL;
 }
 
-/* The letter of an option, 0 if @arg is none that @sub knows. */
-static char option_letter(const struct subcommand *sub, const char *arg)
-{
-	char letter = 0;
-
-	if (arg[0] == '-' && arg[1] && !arg[2])
-		letter = arg[1];
-	for (size_t i = 0; i < sizeof(long_options) / sizeof(*long_options); i++)
-		if (!strcmp(long_options[i].name, arg))
-			letter = long_options[i].letter;
-	return letter && strchr(sub->options, letter) ? letter : 0;
-}
-
-static void set_option(struct ctl *ctl, char letter)
-{
-	ctl->json |= letter == 'j';
-	ctl->quiet |= letter == 'q';
-	ctl->all |= letter == 'a';
-}
-
-/* Takes the options out of argv; what it does not know stays, for the subcommand to judge. */
-static int take_options(struct ctl *ctl, const struct subcommand *sub, int argc, char **argv)
-{
-	bool only_args = false;
-
-	for (int i = 0; i < argc; i++) {
-		char letter = only_args ? 0 : option_letter(sub, argv[i]);
-
-		if (!only_args && !strcmp(argv[i], "--")) {
-			only_args = true;
-		} else if (letter == 'f') {
-			if (++i == argc)
-				return ctl_usage("%s needs a file name", argv[i - 1]);
-			ctl->file = argv[i];
-		} else if (letter) {
-			set_option(ctl, letter);
-		} else if (!only_args && argv[i][0] == '-' && argv[i][1] && sub->run != ctl_kill) {
-			return ctl_usage("%s does not know the option '%s'", sub->name, argv[i]);
-		} else {
-			ctl->argv[ctl->argc++] = argv[i];
-		}
-	}
-	return 0;
-}
-
 static bool is_help(const char *arg)
 {
 	return !strcmp(arg, "--help") || !strcmp(arg, "-?");
@@ -163,7 +113,7 @@ static int run(int argc, char **argv)
 	if (asks_for_help(argc - 1, argv + 1))
 		return ctl_help(&ctl);
 	/* Arguments are moved to the front of the same array: there is always room. */
-	status = take_options(&ctl, sub, argc - 1, argv + 1);
+	status = ctl_take_options(&ctl, sub, argc - 1, argv + 1);
 	if (!status)
 		status = sub->run(&ctl);
 	chan_free(ctl.chan);

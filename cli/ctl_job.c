@@ -2,6 +2,7 @@
 /* mosixctl migrate, kill, explain: what is done to one job. */
 #include "cli/ctl.h"
 #include "cli/human.h"
+#include "cli/node_list.h"
 #include "common/cleanup.h"
 #include "common/jobid.h"
 #include "common/msg.h"
@@ -10,32 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-struct move_view {
-	bool show;  /* progress goes to the terminal */
-	bool shown; /* there is a line to wipe out */
-};
-
-static void show_progress(const Mosix__Reply *m, void *data)
-{
-	_cleanup_free_ char *text = human_safe(m->text);
-	struct move_view *view = data;
-
-	if (!view->show || !text)
-		return;
-	fprintf(stderr, "\r\033[K%s", text);
-	if (m->bytes)
-		fprintf(stderr, ", %s", human_bytes(m->bytes).s);
-	fflush(stderr);
-	view->shown = true;
-}
-
-static void wipe_progress(const struct move_view *view)
-{
-	if (view->shown)
-		fputs("\r\033[K", stderr);
-}
 
 /* Where the job ran before, and what people call the nodes: for the report alone, so that a
  * failure here is none. */
@@ -53,17 +28,12 @@ static void move_context_done(struct move_context *x)
 static uint32_t number_of_node(const struct move_context *x, const char *text,
 			       const Mosix__JobRow *before)
 {
+	const Mosix__NodeRow *row;
+
 	if (!strcmp(text, "home") && before)
 		return before->home;
-	for (size_t i = 0; x->nodes && i < x->nodes->n_nodes; i++) {
-		const Mosix__NodeRow *row = x->nodes->nodes[i];
-
-		if (row->name && !strcmp(row->name, text))
-			return row->node;
-		if (row->address && !strcmp(row->address, text))
-			return row->node;
-	}
-	return (uint32_t)strtoul(text, NULL, 10);
+	row = node_find(x->nodes, text);
+	return row ? row->node : 0;
 }
 
 struct moved {
@@ -134,9 +104,7 @@ int ctl_migrate(struct ctl *ctl)
 	_cleanup_(move_context_done) struct move_context x = {0};
 	_cleanup_(msg_freep) Mosix__Reply *reply = NULL;
 	Mosix__Request q = MOSIX__REQUEST__INIT;
-	struct move_view view = {
-		.show = !ctl->quiet && !ctl->json && isatty(STDERR_FILENO),
-	};
+	struct progress progress;
 	int r;
 
 	if (ctl->argc != 2)
@@ -152,8 +120,9 @@ int ctl_migrate(struct ctl *ctl)
 	q.has_op = true;
 	q.op = MOSIX__REQUEST_OP__OP_MIGRATE;
 	q.node = ctl->argv[1];
-	r = ctl_ask(ctl, &q, show_progress, &view, &reply);
-	wipe_progress(&view);
+	progress_init(&progress, ctl, NULL);
+	r = ctl_ask(ctl, &q, progress_show, &progress, &reply);
+	progress_wipe(&progress);
 	return r ? r : report_move(ctl, &q, reply, &x);
 }
 
@@ -204,48 +173,4 @@ int ctl_kill(struct ctl *ctl)
 	q.op = MOSIX__REQUEST_OP__OP_KILL;
 	q.signal = (uint32_t)sig;
 	return ctl_ask(ctl, &q, NULL, NULL, &reply);
-}
-
-static int explain_json(const Mosix__Reply *m)
-{
-	json_t *o = json_object(), *reasons = json_array();
-
-	for (size_t i = 0; i < m->n_reasons; i++)
-		json_array_append_new(reasons, ctl_json_str(m->reasons[i]));
-	json_object_set_new(o, "movable", json_boolean(m->movable));
-	json_object_set_new(o, "reasons", reasons);
-	return ctl_json_print(o);
-}
-
-static void explain_print(const struct ctl *ctl, const Mosix__Reply *m)
-{
-	printf(m->movable ? "%s can move.\n" : "%s cannot move now:\n", ctl->argv[0]);
-	for (size_t i = 0; i < m->n_reasons; i++) {
-		_cleanup_free_ char *text = human_safe(m->reasons[i]);
-
-		printf("  %s\n", text ? text : "");
-	}
-}
-
-int ctl_explain(struct ctl *ctl)
-{
-	_cleanup_(msg_freep) Mosix__Reply *reply = NULL;
-	Mosix__Request q = MOSIX__REQUEST__INIT;
-	int r;
-
-	if (ctl->argc != 1)
-		return ctl_usage("explain needs one job or process number");
-	r = ctl_target(ctl->argv[0], &q);
-	if (r)
-		return r;
-	q.has_op = true;
-	q.op = MOSIX__REQUEST_OP__OP_EXPLAIN;
-	r = ctl_ask(ctl, &q, NULL, NULL, &reply);
-	if (r)
-		return r;
-	if (!ctl->json)
-		explain_print(ctl, reply);
-	else if (explain_json(reply))
-		return CTL_FAILED;
-	return reply->movable ? CTL_OK : CTL_FAILED;
 }

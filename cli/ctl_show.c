@@ -2,24 +2,13 @@
 /* mosixctl status, nodes, ps: what there is. */
 #include "cli/ctl.h"
 #include "cli/human.h"
+#include "cli/job_fields.h"
+#include "cli/node_text.h"
 #include "common/cleanup.h"
 #include "common/jobid.h"
 #include "common/msg.h"
 #include <inttypes.h>
-#include <pwd.h>
-
-static const Mosix__NodeInfo no_info = MOSIX__NODE_INFO__INIT;
-static const Mosix__Load no_load = MOSIX__LOAD__INIT;
-
-static const Mosix__NodeInfo *info_of(const Mosix__NodeRow *row)
-{
-	return row->info ? row->info : &no_info;
-}
-
-static const Mosix__Load *load_of(const Mosix__NodeRow *row)
-{
-	return row->load ? row->load : &no_load;
-}
+#include <string.h>
 
 static const char *text_of(const char *text)
 {
@@ -45,10 +34,21 @@ static void put_uint(json_t *o, const char *key, uint64_t v)
 	put(o, key, json_integer((json_int_t)v));
 }
 
+static json_t *flags_json(uint32_t flags)
+{
+	json_t *list = json_array();
+	const char *name;
+
+	for (unsigned int bit = 0; (name = node_flag_name(bit)); bit++)
+		if (flags & 1u << bit)
+			json_array_append_new(list, json_string(name));
+	return list;
+}
+
 static json_t *node_json(const Mosix__NodeRow *row)
 {
-	const Mosix__NodeInfo *info = info_of(row);
-	const Mosix__Load *load = load_of(row);
+	const Mosix__NodeInfo *info = node_info_of(row);
+	const Mosix__Load *load = node_load_of(row);
 	json_t *o = json_object();
 	char criu[24];
 
@@ -57,10 +57,18 @@ static json_t *node_json(const Mosix__NodeRow *row)
 	put(o, "address", ctl_json_str(row->address));
 	put(o, "self", json_boolean(row->self));
 	put(o, "up", json_boolean(row->up));
+	put(o, "state", ctl_json_str(node_state_text(row)));
+	put_uint(o, "incarnation", row->incarnation);
+	put(o, "age_ms", row->has_age_ms ? json_integer(row->age_ms) : json_null());
 	put(o, "problem", ctl_json_str(row->problem));
+	put(o, "flags", flags_json(load->flags));
 	put_uint(o, "load", load->load);
+	put_uint(o, "runnable", load->runnable);
+	put_uint(o, "speed", load->speed);
 	put_uint(o, "cpus", info->cpus);
+	put_uint(o, "cpus_usable", node_cpus(row));
 	put_uint(o, "memory_bytes", info->memory);
+	put_uint(o, "memory_usable_bytes", node_memory(row));
 	put_uint(o, "memory_free_bytes", load->memory_free);
 	put_uint(o, "jobs", load->jobs);
 	put_uint(o, "guests", load->guests);
@@ -80,46 +88,6 @@ static json_t *nodes_json(const Mosix__Reply *m)
 	return o;
 }
 
-static const char *node_state(const Mosix__NodeRow *row)
-{
-	if (!row->up)
-		return "down";
-	return row->problem && *row->problem ? "unusable" : "up";
-}
-
-static void add_load(struct table *t, const Mosix__NodeRow *row)
-{
-	const Mosix__Load *load = load_of(row);
-
-	if (row->load)
-		table_add(t, "%u.%02u", load->load / 100, load->load % 100);
-	else
-		table_add(t, "-");
-}
-
-static void add_node(struct table *t, const Mosix__NodeRow *row)
-{
-	const Mosix__NodeInfo *info = info_of(row);
-	const Mosix__Load *load = load_of(row);
-
-	table_add(t, "%u", row->node);
-	table_add(t, "%s%s", text_of(row->name), row->self ? "*" : "");
-	table_add(t, "%s", text_of(row->address));
-	table_add(t, "%s", node_state(row));
-	add_load(t, row);
-	if (row->info) {
-		table_add(t, "%u", info->cpus);
-		table_add(t, "%s", human_bytes(info->memory).s);
-	} else {
-		table_add(t, "-");
-		table_add(t, "-");
-	}
-	table_add(t, "%s", row->load ? human_bytes(load->memory_free).s : "-");
-	table_add(t, "%u", load->jobs);
-	table_add(t, "%u", load->guests);
-	table_add(t, "%s", text_of(row->problem));
-}
-
 static int print_table(const struct table *t)
 {
 	if (t && table_print(t, stdout, ctl_width()) >= 0)
@@ -128,26 +96,28 @@ static int print_table(const struct table *t)
 	return CTL_FAILED;
 }
 
-int ctl_nodes(struct ctl *ctl)
+static int print_nodes(struct ctl *ctl)
 {
-	static const char *const columns[] = {">NODE", "NAME",    "ADDRESS", "STATE",
-					      ">LOAD", ">CPUS",   ">MEMORY", ">FREE",
-					      ">JOBS", ">GUESTS", "PROBLEM", NULL};
 	_cleanup_(msg_freep) Mosix__Reply *m = NULL;
 	_cleanup_(table_freep) struct table *t = NULL;
 	int r;
 
-	if (ctl->argc)
-		return ctl_usage("nodes takes no argument");
 	r = ctl_ask_op(ctl, MOSIX__REQUEST_OP__OP_NODES, &m);
 	if (r)
 		return r;
 	if (ctl->json)
 		return ctl_json_print(nodes_json(m));
-	t = table_new(columns);
-	for (size_t i = 0; t && i < m->n_nodes; i++)
-		add_node(t, m->nodes[i]);
+	t = node_table(m, true);
 	return print_table(t);
+}
+
+int ctl_nodes(struct ctl *ctl)
+{
+	if (ctl->watch)
+		return ctl_watch_nodes(ctl, print_nodes);
+	if (ctl->argc)
+		return ctl_usage("nodes takes no argument");
+	return print_nodes(ctl);
 }
 
 static const Mosix__NodeRow *self_row(const Mosix__Reply *m)
@@ -182,22 +152,23 @@ static json_t *status_json(const Mosix__Reply *status, const Mosix__Reply *nodes
 
 static void print_self(const Mosix__NodeRow *row)
 {
-	_cleanup_free_ char *name = human_safe(row->name), *kernel = NULL, *problem = NULL;
-	const Mosix__NodeInfo *info = info_of(row);
-	const Mosix__Load *load = load_of(row);
-	char criu[24];
+	_cleanup_free_ char *name = human_safe(row->name), *kernel = NULL, *notes = NULL;
+	const Mosix__NodeInfo *info = node_info_of(row);
+	const Mosix__Load *load = node_load_of(row);
+	char criu[24], text[256];
 
 	kernel = human_safe(info->kernel);
-	problem = human_safe(row->problem);
+	notes = human_safe(node_notes(row, text, sizeof(text)));
 	printf("Node:     %u (%s)\n", row->node, text_of(name));
 	printf("Kernel:   %s, criu %s\n", text_of(kernel),
 	       criu_text(info->criu_version, criu, sizeof(criu)));
-	printf("CPUs:     %u, load %u.%02u\n", info->cpus, load->load / 100, load->load % 100);
-	printf("Memory:   %s, %s free\n", human_bytes(info->memory).s,
+	printf("CPUs:     %.4g, speed %.2f, load %u.%02u\n", node_cpus(row) / 1000.0,
+	       load->speed / 10000.0, load->load / 100, load->load % 100);
+	printf("Memory:   %s, %s free\n", human_bytes(node_memory(row)).s,
 	       human_bytes(load->memory_free).s);
 	printf("Jobs:     %u of this node, %u guests\n", load->jobs, load->guests);
-	if (problem && *problem)
-		printf("Problem:  %s\n", problem);
+	if (notes && *notes)
+		printf("Notes:    %s\n", notes);
 }
 
 int ctl_status(struct ctl *ctl)
@@ -225,20 +196,31 @@ int ctl_status(struct ctl *ctl)
 	return CTL_OK;
 }
 
-static const char *user_name(uint32_t uid, char *buf, size_t size)
+int ctl_metrics(struct ctl *ctl)
 {
-	const struct passwd *pw = getpwuid(uid);
+	_cleanup_(msg_freep) Mosix__Reply *m = NULL;
+	int r;
 
-	if (pw)
-		return pw->pw_name;
-	snprintf(buf, size, "%u", uid);
-	return buf;
+	if (ctl->argc)
+		return ctl_usage("metrics takes no argument");
+	r = ctl_ask_op(ctl, MOSIX__REQUEST_OP__OP_METRICS, &m);
+	if (!r)
+		fputs(text_of(m->metrics), stdout);
+	return r;
+}
+
+static json_t *cwd_json(const Mosix__JobRow *row)
+{
+	_cleanup_free_ char *text =
+		strndup(row->has_cwd ? (const char *)row->cwd.data : "", row->cwd.len);
+
+	return ctl_json_str(text);
 }
 
 static json_t *job_json(const Mosix__JobRow *row)
 {
 	json_t *o = json_object();
-	char user[16];
+	char user[64];
 
 	put(o, "job", ctl_json_str(jobid_str(row->job).s));
 	put(o, "pid", json_integer(row->pid));
@@ -253,6 +235,14 @@ static json_t *job_json(const Mosix__JobRow *row)
 	put_uint(o, "moves", row->moves);
 	put_uint(o, "started", row->started);
 	put(o, "lock", json_boolean(row->lock));
+	put(o, "frozen", json_boolean(row->frozen));
+	put_uint(o, "used", row->used);
+	put_uint(o, "demand", row->demand);
+	put_uint(o, "processes", row->processes);
+	put_uint(o, "net_bytes", row->net_bytes);
+	put_uint(o, "net_rate", row->net_rate);
+	put_uint(o, "memory_total_bytes", row->memory_total);
+	put(o, "cwd", cwd_json(row));
 	put(o, "name", ctl_json_str(row->name));
 	put(o, "command", ctl_json_str(row->command));
 	return o;
@@ -268,48 +258,41 @@ static json_t *jobs_json(const Mosix__Reply *m)
 	return o;
 }
 
-static void add_job(struct table *t, const Mosix__JobRow *row, const Mosix__Reply *nodes)
+static int bad_fields(const struct err *e)
 {
-	char user[16], node[16];
-
-	table_add(t, "%s", jobid_str(row->job).s);
-	if (row->pid)
-		table_add(t, "%d", row->pid);
-	else
-		table_add(t, "-");
-	table_add(t, "%s", user_name(row->uid, user, sizeof(user)));
-	table_add(t, "%s", client_node_name(nodes, row->node, node, sizeof(node)));
-	table_add(t, "%s%s", text_of(row->state), row->lock ? " (locked)" : "");
-	table_add(t, "%s", human_usec(row->cpu_usec).s);
-	table_add(t, "%s", human_bytes(row->rss).s);
-	table_add(t, "%u", row->moves);
-	table_add(t, "%s", text_of(row->command));
+	return ctl_usage("%s", e->text);
 }
 
 int ctl_ps(struct ctl *ctl)
 {
-	static const char *const columns[] = {">JOB", ">PID",    "USER",   "NODE",    "STATE",
-					      ">CPU", ">MEMORY", ">MOVES", "COMMAND", NULL};
 	_cleanup_(msg_freep) Mosix__Reply *m = NULL;
 	_cleanup_(msg_freep) Mosix__Reply *nodes = NULL;
 	_cleanup_(table_freep) struct table *t = NULL;
 	Mosix__Request q = MOSIX__REQUEST__INIT;
+	struct job_fields f;
+	struct err e = {0};
 	int r;
 
 	if (ctl->argc)
 		return ctl_usage("ps takes no argument");
+	if (job_fields_parse(ctl->fields ? ctl->fields
+			     : ctl->wide ? JOB_FIELDS_LONG
+					 : JOB_FIELDS_SHORT,
+			     &f, &e) < 0 ||
+	    (ctl->sort && job_rows_sort(NULL, 0, ctl->sort, &e) < 0))
+		return bad_fields(&e);
 	q.has_op = q.has_all = true;
 	q.op = MOSIX__REQUEST_OP__OP_PS;
 	q.all = ctl->all;
 	r = ctl_ask(ctl, &q, NULL, NULL, &m);
+	if (!r && ctl->sort)
+		job_rows_sort(m->jobs, m->n_jobs, ctl->sort, &e);
 	if (!r && ctl->json)
 		return ctl_json_print(jobs_json(m));
 	if (!r)
 		r = ctl_ask_op(ctl, MOSIX__REQUEST_OP__OP_NODES, &nodes);
 	if (r)
 		return r;
-	t = table_new(columns);
-	for (size_t i = 0; t && i < m->n_jobs; i++)
-		add_job(t, m->jobs[i], nodes);
+	t = job_table(&f, m, nodes);
 	return print_table(t);
 }

@@ -24,8 +24,8 @@ int ctl_connect(struct ctl *ctl)
 	return ctl_fail(r == -ENOENT || r == -ECONNREFUSED ? CTL_NO_DAEMON : CTL_FAILED, &e);
 }
 
-int ctl_ask(struct ctl *ctl, const Mosix__Request *q,
-	    void (*progress)(const Mosix__Reply *r, void *data), void *data, Mosix__Reply **ret)
+int ctl_ask(struct ctl *ctl, const Mosix__Request *q, client_progress_fn *progress, void *data,
+	    Mosix__Reply **ret)
 {
 	struct err e = {0};
 	int r;
@@ -87,6 +87,56 @@ size_t ctl_width(void)
 	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0)
 		return 0;
 	return w.ws_col;
+}
+
+int ctl_seconds(const char *text, int *ret_ms)
+{
+	double v;
+	char *end;
+
+	if (!text)
+		return 0;
+	v = strtod(text, &end);
+	if (*end || end == text || !(v >= 0.1 && v <= 86400))
+		return ctl_usage("'%s' is no number of seconds from 0.1 to 86400", text);
+	*ret_ms = (int)(v * 1000);
+	return 0;
+}
+
+void progress_init(struct progress *p, const struct ctl *ctl, const char *name)
+{
+	*p = (struct progress){
+		.name = name,
+		.show = !ctl->quiet && !ctl->json && isatty(STDERR_FILENO),
+		.first_only = ctl->no_wait,
+	};
+}
+
+bool progress_show(const Mosix__Reply *m, void *progress)
+{
+	_cleanup_free_ char *text = human_safe(m->text);
+	struct progress *p = progress;
+
+	if (p->show && text && !p->first_only) {
+		fputs("\r\033[K", stderr);
+		if (p->name)
+			fprintf(stderr, "%s: ", p->name);
+		if (m->has_left)
+			fprintf(stderr, "%u moved, %u to go%s", m->done, m->left,
+				*text ? ", " : "");
+		fputs(text, stderr);
+		if (m->bytes)
+			fprintf(stderr, ", %s", human_bytes(m->bytes).s);
+		fflush(stderr);
+		p->shown = true;
+	}
+	return !p->first_only;
+}
+
+void progress_wipe(const struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
 }
 
 json_t *ctl_json_str(const char *text)

@@ -4,16 +4,20 @@
 #include "cli/client.h"
 #include "cli/human.h"
 #include "cli/job_start.h"
+#include "cli/node_list.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/jobid.h"
 #include "common/msg.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +46,8 @@ void deputy_say(struct deputy *d, const char *fmt, ...)
 	/* Parts of it may come from another node. */
 	safe = text ? human_safe(text) : NULL;
 	if (safe)
-		dprintf(STDERR_FILENO, "mosix-run: %s%s", safe, d->io.term.raw ? "\r\n" : "\n");
+		dprintf(STDERR_FILENO, "%s: %s%s", d->opts->self ? d->opts->self : "mosix-run",
+			safe, d->io.term.raw ? "\r\n" : "\n");
 }
 
 void deputy_init(struct deputy *d, const struct run_opts *opts)
@@ -51,7 +56,7 @@ void deputy_init(struct deputy *d, const struct run_opts *opts)
 	if (opts->detach)
 		user_io_init_null(&d->io);
 	else
-		user_io_init(&d->io);
+		user_io_init(&d->io, !opts->no_terminal);
 	deputy_stream_init(d);
 }
 
@@ -64,6 +69,7 @@ void deputy_done(struct deputy *d)
 	d->sigfd = fd_close(d->sigfd);
 	free(steal_ptr(d->text));
 	msg_free(steal_ptr(d->names));
+	free(steal_ptr(d->allowed.nodes));
 }
 
 static int start_failed(const struct deputy *d, struct err *e)
@@ -95,7 +101,7 @@ static int wait_started(struct deputy *d, struct err *e)
 }
 
 /* Asked on a connection of its own, since the other one may carry anything by now. */
-static void *ask_names(void)
+static Mosix__Reply *ask_names(struct err *e)
 {
 	_cleanup_(chan_freep) struct chan *c = NULL;
 	Mosix__Request q = MOSIX__REQUEST__INIT;
@@ -103,7 +109,7 @@ static void *ask_names(void)
 
 	q.has_op = true;
 	q.op = MOSIX__REQUEST_OP__OP_NODES;
-	if (client_connect(&c, NULL) < 0 || client_ask(c, &q, NULL, NULL, &names, NULL) < 0)
+	if (client_connect(&c, e) < 0 || client_ask(c, &q, NULL, NULL, &names, e) < 0)
 		return NULL;
 	return names;
 }
@@ -112,9 +118,35 @@ static void say_start(struct deputy *d)
 {
 	char buf[16];
 
-	d->names = ask_names();
+	if (!d->names)
+		d->names = ask_names(NULL);
 	deputy_say(d, "job %s runs on %s", jobid_str(d->job).s,
 		   client_node_name(d->names, d->node, buf, sizeof(buf)));
+}
+
+/* Only --on costs a question before the start: who the nodes are that it names. */
+static int find_allowed(struct deputy *d, struct err *e)
+{
+	const struct run_opts *o = d->opts;
+	const Mosix__NodeRow *row;
+	int r;
+
+	if (!o->on)
+		return 0;
+	d->names = ask_names(e);
+	if (!d->names)
+		return -EPROTO;
+	r = node_list_parse(o->on, d->names, &d->allowed.nodes, &d->allowed.count, e);
+	if (r < 0 || !o->node)
+		return r;
+	row = node_find(d->names, o->node);
+	for (size_t i = 0; row && i < d->allowed.count; i++)
+		if (d->allowed.nodes[i] == row->node)
+			return 0;
+	return err_set(e, -EINVAL,
+		       row ? "node %s is not among those of --on %s"
+			   : "there is no node %s in this cluster (--on %s)",
+		       o->node, o->on);
 }
 
 int deputy_start(struct deputy *d, struct err *e)
@@ -124,11 +156,13 @@ int deputy_start(struct deputy *d, struct err *e)
 	r = client_connect(&d->control, e);
 	if (r < 0)
 		return RUN_EXIT_CANNOT_RUN;
+	if (find_allowed(d, e) < 0)
+		return RUN_EXIT_FAILED;
 	r = endpoint_new(&d->ep, ENDPOINT_DEPUTY);
 	if (r < 0)
 		err_sys(e, r, "cannot start a job");
 	else
-		r = job_start_send(d->control, d->opts, &d->io, e);
+		r = job_start_send(d->control, d->opts, &d->allowed, &d->io, e);
 	if (r == -E2BIG)
 		return RUN_EXIT_CANNOT_RUN;
 	if (r < 0)
@@ -283,4 +317,34 @@ struct deputy_end deputy_run(struct deputy *d)
 	}
 	give_back_stdin(d);
 	return end;
+}
+
+void deputy_set_title(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	prctl(PR_SET_NAME, slash ? slash + 1 : program);
+}
+
+/* Without a core dump: the job has its own. */
+static void die_by(int sig)
+{
+	struct rlimit none = {0};
+	sigset_t all;
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(sig, SIG_DFL);
+	sigfillset(&all);
+	sigdelset(&all, sig);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	kill(getpid(), sig);
+}
+
+int deputy_end(const struct deputy_end *end)
+{
+	if (!end->signal)
+		return end->exit_status;
+	die_by(end->signal);
+	return 128 + end->signal;
 }

@@ -11,6 +11,7 @@
 #ifndef MOSIX_CLI_DEPUTY_H
 #define MOSIX_CLI_DEPUTY_H
 
+#include "cli/job_start.h"
 #include "cli/run_opts.h"
 #include "cli/user_io.h"
 #include "common/chan.h"
@@ -22,6 +23,7 @@
 
 struct deputy {
 	const struct run_opts *opts;
+	struct job_nodes allowed;
 	struct user_io io;
 
 	struct chan *control; /* NULL while there is no daemon */
@@ -80,6 +82,11 @@ void deputy_done(struct deputy *d);
 int deputy_start(struct deputy *d, struct err *e);
 /* Stands for it until its end. */
 struct deputy_end deputy_run(struct deputy *d);
+/* What main() returns, so that the caller says of us what it would say of the job; does not come
+ * back if a signal ended that. */
+int deputy_end(const struct deputy_end *end);
+/* ps and top show the job's program, as the caller's child would be called. */
+void deputy_set_title(const char *program);
 
 /* ---- between the files of the deputy */
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #define HUMAN_MAX 24
-#define TABLE_COLS_MAX 12
+#define TABLE_COLS_MAX 20
 
 struct human {
 	char s[HUMAN_MAX];
@@ -31,7 +31,7 @@ size_t human_width(const char *text);
 
 struct table;
 
-/* @columns: headers, ended by NULL, of static storage; one that starts with '>' is aligned to
+/* @columns: headers, ended by NULL, which outlive the table; one that starts with '>' is aligned to
  * the right. NULL when out of memory. */
 struct table *table_new(const char *const columns[]);
 struct table *table_free(struct table *t);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -124,7 +125,10 @@ static void set_options(struct parts *p, const struct run_opts *o, const struct 
 {
 	const char *slash = strrchr(o->argv[0], '/');
 
-	find_program(o->argv[0], p->program);
+	if (o->program)
+		snprintf(p->program, sizeof(p->program), "%s", o->program);
+	else
+		find_program(o->argv[0], p->program);
 	p->spec.has_program = p->program[0];
 	p->spec.program.data = (uint8_t *)p->program;
 	p->spec.program.len = strlen(p->program);
@@ -143,6 +147,21 @@ static void set_options(struct parts *p, const struct run_opts *o, const struct 
 	p->start.spec = &p->spec;
 }
 
+/* What balancing is told of the job; what is not said is not sent. */
+static void set_hints(struct parts *p, const struct run_opts *o, const struct job_nodes *allowed)
+{
+	p->start.has_best = p->start.best = o->best;
+	p->start.has_or_home = p->start.or_home = o->or_home;
+	p->spec.allowed = allowed->nodes;
+	p->spec.n_allowed = allowed->count;
+	p->spec.has_memory_hint = o->memory != 0;
+	p->spec.memory_hint = o->memory;
+	p->spec.has_cpu_bound = p->spec.cpu_bound = o->cpu_bound;
+	p->spec.has_io_bound = p->spec.io_bound = o->io_bound;
+	p->spec.has_job_class = o->job_class != 0;
+	p->spec.job_class = o->job_class;
+}
+
 static int send_error(int r, struct err *e)
 {
 	if (r == -EMSGSIZE || r == -ENOBUFS)
@@ -151,8 +170,8 @@ static int send_error(int r, struct err *e)
 	return err_sys(e, r, "cannot ask mosixd to start the job");
 }
 
-int job_start_send(struct chan *c, const struct run_opts *o, const struct user_io *io,
-		   struct err *e)
+int job_start_send(struct chan *c, const struct run_opts *o, const struct job_nodes *allowed,
+		   const struct user_io *io, struct err *e)
 {
 	_cleanup_free_ ProtobufCBinaryData *argv = NULL;
 	_cleanup_free_ ProtobufCBinaryData *envp = NULL;
@@ -176,6 +195,7 @@ int job_start_send(struct chan *c, const struct run_opts *o, const struct user_i
 	set_limits(&p);
 	set_terminal(&p, io);
 	set_options(&p, o, io);
+	set_hints(&p, o, allowed);
 	r = msg_send(c, MOSIX__MSG_TYPE__MSG_JOB_START, &p.start.base, -1);
 	return r < 0 ? send_error(r, e) : 0;
 }

@@ -2,37 +2,8 @@
 /* mosix-run: starts a job and stands for it. */
 #include "cli/deputy.h"
 #include "common/jobid.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-/* ps and top show the job's program, as the shell's child would be called. */
-static void set_title(const char *program)
-{
-	const char *slash = strrchr(program, '/');
-
-	prctl(PR_SET_NAME, slash ? slash + 1 : program);
-}
-
-/* So that the shell says of us what it would say of the job. */
-static int die_by(int sig)
-{
-	struct rlimit none = {0};
-	sigset_t all;
-
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-	signal(sig, SIG_DFL);
-	sigfillset(&all);
-	sigdelset(&all, sig);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	kill(getpid(), sig);
-	return 128 + sig;
-}
 
 static int run(struct deputy *d)
 {
@@ -49,10 +20,10 @@ static int run(struct deputy *d)
 		printf("%s\n", jobid_str(d->job).s);
 		return EXIT_SUCCESS;
 	}
-	set_title(d->opts->argv[0]);
+	deputy_set_title(d->opts->argv[0]);
 	end = deputy_run(d);
 	deputy_done(d);
-	return end.signal ? die_by(end.signal) : end.exit_status;
+	return deputy_end(&end);
 }
 
 int main(int argc, char **argv)

@@ -25,7 +25,7 @@ static bool take_terminal(struct user_io *io, int fd)
 	return term_exists(&io->term) && io->term.dev == dev;
 }
 
-static Mosix__StdioKind init_one(struct user_io *io, int fd)
+static Mosix__StdioKind init_one(struct user_io *io, int fd, bool terminal)
 {
 	struct stat st;
 
@@ -37,8 +37,11 @@ static Mosix__StdioKind init_one(struct user_io *io, int fd)
 	}
 	if (is_null(&st))
 		return MOSIX__STDIO_KIND__STDIO_NULL;
-	if (S_ISCHR(st.st_mode) && take_terminal(io, fd))
+	if (terminal && S_ISCHR(st.st_mode) && take_terminal(io, fd))
 		return MOSIX__STDIO_KIND__STDIO_TTY;
+	/* Its keys are somebody else's then. */
+	if (!terminal && fd == STDIN_FILENO && isatty(fd))
+		return MOSIX__STDIO_KIND__STDIO_NULL;
 	ufd_init(&io->std[fd], fd, fd != 0);
 	return MOSIX__STDIO_KIND__STDIO_PIPE;
 }
@@ -57,13 +60,13 @@ static bool same_open_file(int a, int b)
 	return r < 0 ? !S_ISREG(sa.st_mode) : r == 0;
 }
 
-void user_io_init(struct user_io *ret)
+void user_io_init(struct user_io *ret, bool terminal)
 {
 	struct user_io io = {0};
 
 	term_init(&io.term);
 	for (int fd = 0; fd < 3; fd++)
-		io.kind[fd] = init_one(&io, fd);
+		io.kind[fd] = init_one(&io, fd, terminal);
 	io.err_to_out = io.kind[1] == MOSIX__STDIO_KIND__STDIO_PIPE &&
 			io.kind[2] == MOSIX__STDIO_KIND__STDIO_PIPE && same_open_file(1, 2);
 	io.background = term_exists(&io.term) && term_background(&io.term);

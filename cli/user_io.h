@@ -21,8 +21,8 @@ struct user_io {
 };
 
 /* Looks at descriptors 0 to 2; closed ones are opened as /dev/null, so that nothing else can
- * take their numbers. */
-void user_io_init(struct user_io *ret);
+ * take their numbers. Without @terminal one is carried like any other file. */
+void user_io_init(struct user_io *ret, bool terminal);
 /* None at all: a job that nobody looks after. */
 void user_io_init_null(struct user_io *ret);
 

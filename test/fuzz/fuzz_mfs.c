@@ -34,6 +34,20 @@ static void check_header(const uint8_t *data)
 	fuzz_check(memcmp(back, data, sizeof(back)) == 0);
 }
 
+static void check_recall(const uint8_t *data, size_t size)
+{
+	char name[MFS_NAME_MAX + 1];
+	struct mfs_hdr h;
+
+	if (mfs_hdr_unpack(data, &h) < 0 || h.len > size - MFS_HDR_SIZE)
+		return;
+	if (mfs_recall(&h, data + MFS_HDR_SIZE, name) < 0)
+		return;
+	fuzz_check(h.a && h.op == MFS_OP_RECALL);
+	fuzz_check(!(h.b & MFS_RECALL_NAME) == !*name && strlen(name) == h.len);
+	fuzz_check(!strchr(name, '/') && strcmp(name, "..") != 0);
+}
+
 static void check_dirents(const uint8_t *data, size_t size)
 {
 	struct mfs_in in = {.buf = data, .len = size};
@@ -81,7 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_name((const char *)data, size);
 	check_dirents(data, size);
 	check_bodies(data, size);
-	if (size >= MFS_HDR_SIZE)
+	if (size >= MFS_HDR_SIZE) {
 		check_header(data);
+		check_recall(data, size);
+	}
 	return 0;
 }

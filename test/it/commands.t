@@ -3,6 +3,7 @@
 # a job is called.
 . "${0%/*}/lib.sh"
 lab_need 2
+unbalanced
 
 on_n1() { lab sh -u alice n1 "$@"; }
 

@@ -7,6 +7,7 @@
 # shellcheck source=test/it/jobs.sh
 . "${0%/*}/jobs.sh"
 lab_need 3
+unbalanced
 
 # What a step changes is put back whatever becomes of it.
 restore() {

@@ -3,6 +3,7 @@
 # MOSIX_BULK_MB says how much goes through pipes (200).
 . "${0%/*}/lib.sh"
 lab_need 2
+unbalanced
 bulk=${MOSIX_BULK_MB:-200}
 checks=/home/alice/deputy_checks.py
 

@@ -766,7 +766,18 @@ def kill_orphans():
             pass
 
 
+def show_processes():
+    """What the failed check waits for; a T in the state is a process that is stopped."""
+    rows = subprocess.run(["ps", "-eo", "pid,ppid,pgid,tpgid,stat,wchan:20,args"],
+                          capture_output=True, text=True).stdout.splitlines()
+    for row in rows:
+        if any(word in row for word in ("mosix-run", "bash", "sleep", "cat", " PID")):
+            print("#   " + row[:150])
+
+
 def main(args):
+    # whoever started the tests may ignore it (nohup): then jobs would too
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     if args[:1] == ["-l"]:
         print("\n".join(name for name, _, _ in checks))
@@ -783,6 +794,7 @@ def main(args):
         except (Failed, OSError, subprocess.TimeoutExpired) as e:
             failed += 1
             print("not ok %d - %s # %s\n#   %s" % (i, text, name, str(e).replace("\n", "\n#   ")))
+            show_processes()
             kill_orphans()
         sys.stdout.flush()
     kill_orphans()

@@ -7,10 +7,11 @@
 # shellcheck source=test/it/jobs.sh
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 
 # shellcheck disable=SC2016
 fill_run() {
-	lab sh "$1" sh -c 'mount -o remount,size=$(df -k --output=used /run | tail -n 1)k /run
+	lab sh "$1" sh -c 'mount -o remount,size=$(($(df -k --output=used /run | tail -n 1)))k /run
 		cat /dev/zero >/run/fill 2>/dev/null; ! echo x >>/run/fill' 2>/dev/null
 }
 free_run() { lab sh "$1" sh -c 'rm -f /run/fill; mount -o remount,size=50% /run'; }
@@ -211,4 +212,33 @@ ends() {
 	for n in n1 n2 n3; do assert_eq "$(daemons $n)" "$(cat "$test_tmp/daemons.$n")" "daemons of $n"; done
 }
 step "a job that ends while /run is full at home: status and output are right" ends
+# The deputy cannot take the end, home cannot write it down, the link breaks, home's daemon dies: only the
+# guest still knows it.
+end_with_the_guest() {
+	local deputy
+	job_dir kept
+	job_start kept --node 2 -- "$count_up"
+	deputy=$(job_field kept pid)
+	lab sh n1 kill -STOP "$deputy"
+	wait_for 10 is_stopped
+	fill_run n1
+	# shellcheck disable=SC2016
+	lab sh n2 sh -c 'kill -KILL $(pgrep -P $(pgrep -x mosix-init))'
+	wait_for 20 lab sh n1 sh -c 'journalctl -q -b -u mosixd -o cat | grep "cannot write that it has ended"'
+	lab net n2 cut
+	wait_for 20 link_is False
+	lab net n2 heal
+	wait_for 20 link_is True
+	lab sh n1 systemctl kill --kill-whom=main -s KILL mosixd
+	free_run n1
+	lab sh n1 kill -CONT "$deputy"
+	wait_for 20 job_ended kept
+	assert_eq "$(lab sh n1 cat "$job_base/work/kept/rc")" 137 "exit status"
+}
+link_is() {
+	assert_eq "$(lab sh n1 mosixctl nodes --json |
+		python3 -c 'import json, sys; print(*[n["up"] for n in json.load(sys.stdin)["nodes"] if n["node"] == 2])')" "$1" "n2 is up"
+}
+is_stopped() { assert_eq "$(job_field kept state)" stopped; }
+step "an end that only the guest still knows is not forgotten" end_with_the_guest
 try "nothing is left" wait_for 20 no_leftovers

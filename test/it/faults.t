@@ -6,6 +6,7 @@
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 requires "needs a build with -Dfailpoints=true" lab sh n1 sh -c 'strings -a /usr/sbin/mosixd 2>/dev/null | grep -q /run/mosix-fail || grep -qa /run/mosix-fail /usr/sbin/mosixd'
 
 for n in n1 n2 n3; do on_exit "lab net $n heal; lab thaw $n; lab sh $n rm -rf /run/mosix-fail"; done >/dev/null 2>&1

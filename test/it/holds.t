@@ -5,6 +5,7 @@
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 
 work=$job_base/work/locks
 in_work() { lab sh -u "$job_user" n1 sh -c "cd $work && $1"; }

@@ -10,6 +10,7 @@
 # shellcheck source=test/it/jobs.sh
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 seed=${FUZZ_SEED:-1}
 count=${FUZZ_COUNT:-120}
 

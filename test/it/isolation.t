@@ -7,6 +7,7 @@
 # shellcheck source=test/it/jobs.sh
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 
 on_exit "lab sh n1 pkill -x mosix-run; lab sh n1 rm -f /usr/local/bin/suid-id; lab sh n3 gpasswd -d alice team; each_node_up sh -c 'rm -f /srv/secret-*; groupdel team'" >/dev/null 2>&1
 

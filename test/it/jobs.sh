@@ -38,8 +38,8 @@ job_start() {
 	wait_for 10 job_id "$name"
 }
 
-# jobs_json: all jobs that n1 knows
-jobs_json() { lab sh n1 mosixctl ps --all --json; }
+# jobs_json: all jobs that n1 knows; that we ask costs the node nothing
+jobs_json() { lab sh -x n1 mosixctl ps --all --json; }
 
 # job_field NAME FIELD: of a job, by name; fails when there is no such job
 job_field() {
@@ -113,4 +113,11 @@ no_leftovers() {
 			! ls /run/mosix/job 2>/dev/null | grep . &&
 			! ls /run/mosix/jobs 2>/dev/null | grep .' || return 1
 	done
+}
+
+# see NODE OTHER: the state in which NODE sees OTHER
+see() {
+	lab sh -x "$1" mosixctl nodes --json | python3 -c '
+import json, sys
+print(*[n["state"] for n in json.load(sys.stdin)["nodes"] if n["name"] == sys.argv[1]])' "$2"
 }

@@ -12,8 +12,8 @@
 #	try "a file of n1 appears on n2" writes_the_file
 #
 # A step passes if no command in it fails (it runs under set -e, in a subshell: what it assigns is
-# lost). The output of a failed step is shown. Exit status of a file: 0 all passed, 1 some failed,
-# 77 skipped as a whole. Clean up with on_exit; nothing needs to be called at the end.
+# lost). The output of a failed step is shown, of others lines that begin with "# ". Exit status of a
+# file: 0 all passed, 1 some failed, 77 skipped as a whole. Clean up with on_exit; nothing needs to be called at the end.
 set -uo pipefail
 
 test_dir=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
@@ -79,6 +79,12 @@ lab_need() {
 	} >/dev/null 2>&1
 }
 
+# unbalanced: jobs stay where the test puts them, until it ends
+unbalanced() {
+	each_node_up mosixctl balance off >/dev/null
+	on_exit "each_node_up mosixctl balance on >/dev/null 2>&1"
+}
+
 # each_node_up COMMAND...: on every node that runs
 each_node_up() {
 	local node
@@ -114,7 +120,11 @@ try() {
 	) >"$test_tmp/step" 2>&1 </dev/null
 	status=$?
 	case $status in
-	0) echo "ok $steps - $name" ;;
+	0)
+		echo "ok $steps - $name"
+		grep '^# ' "$test_tmp/step"
+		return 0
+		;;
 	77) echo "ok $steps - $name $(grep -m 1 '^# SKIP' "$test_tmp/step" || echo '# SKIP')" ;;
 	*)
 		echo "not ok $steps - $name"

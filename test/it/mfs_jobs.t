@@ -6,6 +6,7 @@
 # shellcheck source=test/it/jobs.sh
 . "$test_dir/jobs.sh"
 lab_need 2
+unbalanced
 
 lab sh -u alice n1 mkdir -p payload work
 lab push n1 "$test_dir/mfs/steady.py" /home/alice/payload/steady.py

@@ -4,6 +4,7 @@
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 
 # round_trip NAME SECONDS COMMAND FILE...: an unmoved run for reference, then a run that is moved;
 # SETUP (a variable) is run as the user in both working directories first
@@ -57,7 +58,7 @@ SETUP="$big_file >input" try "xz of a 100 MB file" \
 	round_trip xz 240 'xz -1 -k -T1 input' input.xz
 
 SETUP="$big_file >input" try "sort of a file larger than its buffer" \
-	round_trip sort 240 'sort -S 4M -T . -o sorted input' sorted
+	round_trip sort 240 'sort -S 4M -T . -o sorted input input' sorted
 
 SETUP='/home/alice/payload/mkproject . 24 40' try "make -j2 with gcc" \
 	round_trip make 300 "bash -c 'make -s -j2 | sort && ./prog'" out err prog

@@ -5,6 +5,7 @@
 . "${0%/*}/lib.sh"
 . "${0%/*}/jobs.sh"
 lab_need 4
+unbalanced
 requires "needs a build with -Dfailpoints=true" lab sh n1 grep -qa /run/mosix-fail /usr/sbin/mosixd
 
 for n in n1 n2 n3; do on_exit "lab sh $n rm -rf /run/mosix-fail"; done >/dev/null 2>&1

@@ -12,6 +12,7 @@
 #include "ckpt/amx.h"
 #include "ckpt/cpu.h"
 #include "common/cgroup.h"
+#include "common/proc.h"
 
 #define AVX (1ull << 2)
 
@@ -124,12 +125,35 @@ static void test_frozen(void **state)
 	assert_int_equal(cgroup_remove(group), 0);
 }
 
+/* criu takes a stopped process that is just about to stop again for one that it need not wait for
+ * twice, and waits for ever. */
+static void test_stopped(void **state)
+{
+	struct proc_stat st;
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	for (int i = 0; i < 1000; i++) {
+		assert_true(amx_thread_uses(pid, AVX) >= 0);
+		assert_int_equal(proc_stat(pid, &st), 0);
+		assert_int_equal(st.state, 'T');
+	}
+	stop(pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_used),
-		cmocka_unit_test(test_not_used),
-		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_stopped),  cmocka_unit_test(test_used),
+		cmocka_unit_test(test_not_used), cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_frozen),
 	};
 

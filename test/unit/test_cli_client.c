@@ -64,8 +64,8 @@ static void reply(struct chan *c, bool more, uint32_t error, const char *text)
 	assert_int_equal(msg_send(c, MOSIX__MSG_TYPE__MSG_REPLY, &m.base, -1), 0);
 }
 
-static int ask(void (*answer)(struct chan *c), void (*progress)(const Mosix__Reply *, void *),
-	       void *data, char *ret_text, struct err *e)
+static int ask(void (*answer)(struct chan *c), client_progress_fn *progress, void *data,
+	       char *ret_text, struct err *e)
 {
 	Mosix__Request q = MOSIX__REQUEST__INIT;
 	_cleanup_(chan_freep) struct chan *c = NULL;
@@ -95,9 +95,16 @@ static void answer_progress(struct chan *c)
 	reply(c, false, 0, "done");
 }
 
-static void collect(const Mosix__Reply *m, void *data)
+static bool collect(const Mosix__Reply *m, void *data)
 {
 	strcat(data, m->text);
+	return true;
+}
+
+static bool first_only(const Mosix__Reply *m, void *data)
+{
+	strcat(data, m->text);
+	return false;
 }
 
 static void test_progress(void **state)
@@ -110,6 +117,10 @@ static void test_progress(void **state)
 	assert_string_equal(seen, "ab");
 	assert_string_equal(text, "done");
 	assert_int_equal(ask(answer_progress, NULL, NULL, text, &e), 0);
+	seen[0] = '\0';
+	assert_int_equal(ask(answer_progress, first_only, seen, text, &e), 0);
+	assert_string_equal(seen, "a");
+	assert_string_equal(text, "a");
 }
 
 static void answer_refusal(struct chan *c)

@@ -71,6 +71,12 @@ static void test_conf_values(void **state)
 	assert_int_equal(c.log_level, 7);
 	assert_int_equal(load_conf("[log]\nlevel = 3\n", &c, &e), 0);
 	assert_int_equal(c.log_level, 3);
+	assert_int_equal(c.metrics_listen.sin_port, 0);
+	assert_int_equal(load_conf("[metrics]\nlisten = 127.0.0.2:9251\n", &c, &e), 0);
+	assert_int_equal(ntohs(c.metrics_listen.sin_port), 9251);
+	assert_int_equal(ntohl(c.metrics_listen.sin_addr.s_addr), 0x7f000002);
+	assert_int_equal(load_conf("[metrics]\nlisten = off\n", &c, &e), 0);
+	assert_int_equal(c.metrics_listen.sin_port, 0);
 }
 
 static void test_conf_bad(void **state)
@@ -98,6 +104,10 @@ static void test_conf_bad(void **state)
 		{"[node\n", 1, "key = value"},
 		{"[log]\nlevel = loud\n", 2, "loud"},
 		{"[log]\nlevel = 5\n", 2, "5"},
+		{"[metrics]\nlisten = 9251\n", 2, "ADDRESS:PORT"},
+		{"[metrics]\nlisten = localhost:9251\n", 2, "ADDRESS:PORT"},
+		{"[metrics]\nlisten = 127.0.0.1:0\n", 2, "ADDRESS:PORT"},
+		{"[metrics]\nlisten = 1.1.1.1.1.1.1.1.1.1.1.1:1\n", 2, "ADDRESS:PORT"},
 		{long_line, 2, "too long"},
 		{"[node]\nbad\nport = 0\n", 2, "key = value"},
 		{"[node]\nport = 0\nbad\n", 2, "port must be"},

@@ -245,13 +245,42 @@ static void test_dirents(void **state)
 	}
 }
 
+static void test_recall(void **state)
+{
+	struct mfs_hdr h = {.op = MFS_OP_RECALL, .a = 1, .b = MFS_RECALL_NAME, .len = 4};
+	const uint8_t body[] = "name";
+	char name[MFS_NAME_MAX + 1];
+
+	(void)state;
+	assert_int_equal(mfs_recall(&h, body, name), 0);
+	assert_string_equal(name, "name");
+	h.b = MFS_RECALL_ALL;
+	assert_int_equal(mfs_recall(&h, body, name), -EPROTO);
+	h.len = 0;
+	assert_int_equal(mfs_recall(&h, NULL, name), 0);
+	assert_string_equal(name, "");
+	h.b = MFS_RECALL_NAME;
+	assert_int_equal(mfs_recall(&h, NULL, name), -EPROTO);
+	h.len = 2;
+	assert_int_equal(mfs_recall(&h, (const uint8_t *)"..", name), -EPROTO);
+	h.b = 8;
+	assert_int_equal(mfs_recall(&h, body, name), -EPROTO);
+	h.b = MFS_RECALL_ALL;
+	h.len = 0;
+	h.a = 0;
+	assert_int_equal(mfs_recall(&h, NULL, name), -EPROTO);
+	h.a = 1;
+	h.op = MFS_OP_RECALL + 1;
+	assert_int_equal(mfs_recall(&h, NULL, name), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_header),  cmocka_unit_test(test_header_refused),
 		cmocka_unit_test(test_bodies),  cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_strings), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_dirents),
+		cmocka_unit_test(test_dirents), cmocka_unit_test(test_recall),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
