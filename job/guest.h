@@ -208,11 +208,19 @@ struct guest_moment {
 		       original, frozen, still holds it */
 	bool tty;   /* /dev/tty is open and stands for the job's own terminal */
 	char *walk; /* a directory that is open for reading; the caller's */
+	bool look;  /* it has just looked at one, perhaps to read it (only known of a frozen job) */
 };
 /* True if it is a good one. */
 bool guest_check_moment(struct guest *g, struct guest_moment *ret);
 /* Why it is none. */
 void guest_moment_explain(const struct guest_moment *m, struct err *e);
+
+/* guest_walk.c */
+/* Is descriptor @name of the directory @fds (/proc/PID/fd) a directory that is being read? @info:
+ * its fdinfo; @path (PATH_MAX bytes): set to where it is. */
+bool walk_is_open(int fds, const char *name, const char *info, char *path);
+/* Has a thread of this stopped process just looked at a directory? */
+bool walk_has_begun(pid_t pid);
 
 /* guest_state.c */
 int guest_state_pack(struct guest *g, uint8_t **ret, size_t *ret_len);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What keeps the job from moving: what the engine knows, and one thing that only matters to
- * programs: a walk through a directory tree compares device numbers, and those differ by node.
- */
+/* What keeps the job from moving: what the engine knows, and what is only for a moment. */
 #include "ckpt/remote_locks.h"
 #include "common/cgroup.h"
 #include "common/cleanup.h"
@@ -11,10 +8,8 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "job/guest.h"
-#include "job/mounts.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
@@ -46,6 +41,8 @@ void guest_moment_explain(const struct guest_moment *m, struct err *e)
 		err_set(e, 0, "it holds a file locked for writing; try again when it does not");
 	else if (m->tty)
 		err_set(e, 0, "it has /dev/tty open; try again when that is closed");
+	else if (m->look)
+		err_set(e, 0, "it begins to read a directory; try again in a moment");
 	else
 		err_set(e, 0,
 			"it is reading the directory %s, whose device differs on another "
@@ -98,28 +95,6 @@ static bool has_write_lock(const char *info)
 	return false;
 }
 
-/* A directory that is being read (and not only open, as a base for paths), in a tree that comes
- * from the home node: those of each node and the job's own are not expected to stay the same. */
-static bool is_walk(int fds, const char *name, const char *info, char path[PATH_MAX])
-{
-	const char *flags = strstr(info, "flags:");
-	struct stat st;
-	long long pos;
-	ssize_t n;
-
-	if (fstatat(fds, name, &st, 0) < 0 || !S_ISDIR(st.st_mode))
-		return false;
-	if (!flags || strtoul(flags + 6, NULL, 8) & O_PATH)
-		return false;
-	if (sscanf(info, "pos:\t%lld", &pos) == 1 && pos == 0)
-		return false;
-	n = readlinkat(fds, name, path, PATH_MAX - 1);
-	if (n <= 0)
-		return false;
-	path[n] = '\0';
-	return mounts_valid(path) || !strcmp(path, "/");
-}
-
 /* criu finds what /dev/tty stands for among the terminals that it saves, not with ours. */
 static bool is_our_tty(int fds, const char *name, pid_t pid, pid_t init)
 {
@@ -148,7 +123,7 @@ static void look_at_files(pid_t pid, pid_t init, struct remote_locks *remote,
 			continue;
 		m->lock = has_write_lock(info) || remote_locks_writer(remote, pid, atoi(e->d_name));
 		m->tty = is_our_tty(dirfd(d), e->d_name, pid, init);
-		if (is_walk(dirfd(d), e->d_name, info, path))
+		if (walk_is_open(dirfd(d), e->d_name, info, path))
 			m->walk = strdup(path);
 	}
 }
@@ -178,5 +153,9 @@ bool guest_check_moment(struct guest *g, struct guest_moment *ret)
 		ret->vfork = is_vfork_child(pids[i], pids, n);
 	for (int i = 0; i < n && !ret->vfork && !ret->walk && !ret->lock && !ret->tty; i++)
 		look_at_files(pids[i], g->init, &remote, ret);
-	return !ret->vfork && !ret->walk && !ret->lock && !ret->tty;
+	if (ret->vfork || ret->walk || ret->lock || ret->tty)
+		return false;
+	for (int i = 0; i < n && g->frozen && !ret->look; i++)
+		ret->look = walk_has_begun(pids[i]);
+	return !ret->look;
 }

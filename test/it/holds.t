@@ -110,6 +110,38 @@ print(sorted(os.listdir(fd)))'"
 }
 try "a directory is open" begin_directory
 
+# ---------------------------------------------------------------- walks through trees
+
+# What compares device numbers while it walks: find, du, Python's rmtree (as rm -r does).
+walks() {
+	local to moves=0
+	job_dir walk
+	lab push n1 - $job_base/work/walk/walk.sh <<-'SH'
+		n=0
+		until [ -e stop ]; do
+			mkdir -p t/a/b/c/d t/e/f/g t/h && : >t/a/b/c/d/file || exit
+			find t -type d | wc -l
+			du t | wc -l
+			python3 -c 'import os, shutil; shutil.rmtree("t"); print(os.path.exists("t"))'
+			n=$((n + 1))
+		done
+		echo $n >&2
+	SH
+	job_start walk -- 'sh walk.sh'
+	for to in n2 n3 n4 n1 n2 n3 n4 n1 n2 n3 n4 n1 n2 n3 n4 n1 n2 n3 n4 n1; do
+		lab sh n1 mosixctl migrate "$(job_id walk)" "$to" >"$test_tmp/out" 2>&1 && moves=$((moves + 1)) ||
+			assert_match "$(cat "$test_tmp/out")" 'read.* directory|directory.*reading|vfork'
+	done
+	echo "$moves of 20 moves"
+	[ "$moves" -ge 10 ]
+	lab sh -u "$job_user" n1 touch work/walk/stop
+	job_wait walk 30
+	assert_eq "$(lab sh n1 sh -c "cd $job_base/work/walk && cat rc && sort -u out | tr '\n' ' '")" "0
+9 False " "exit status and what each walk found"
+	assert_match "$(lab sh n1 cat $job_base/work/walk/err)" '^[0-9]+$'
+}
+try "a job that walks through directories all the time moves, and every walk is whole" walks
+
 # ---------------------------------------------------------------- mounts
 
 mounts() { # mount or umount
