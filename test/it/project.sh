@@ -1,25 +1,45 @@
 # shellcheck shell=bash disable=SC2154
-# project.sh - a real C project for parallel makes: busybox, some hundred files. Needs $lab_command.
+# project.sh - real C projects for parallel makes. Needs $lab_command.
+#
+# busybox: 290 small files in three directories, a recursive make, and much for make to do before it
+# begins. git: 260 files of usual size, one makefile.
 
-project_targets=(libbb/ coreutils/ util-linux/)
+project_use() { # busybox | git
+	project=$1
+	case $project in
+	busybox) project_targets=(libbb/ coreutils/ util-linux/) ;;
+	# without what notes where it was made: -g and a prefix of ~
+	git)
+		project_targets=(prefix=/usr CFLAGS=-O2 NO_OPENSSL=1 NO_CURL=1 NO_EXPAT=1 NO_GETTEXT=1 NO_TCLTK=1 NO_PERL=1
+			NO_PYTHON=1 libgit.a)
+		;;
+	*)
+		echo "project: no project '$project' (busybox, git)" >&2
+		return 1
+		;;
+	esac
+}
+project_use busybox
 
 # project_source DIR: DIR/project.tar, configured and ready for make, and DIR/objects, the sums of what a
 # plain make makes of it. In the build root, with all of the machine's processors.
 project_source() {
 	local archive
-	archive=$("${lab_command%/lab}/mksource" busybox) || return
+	archive=$("${lab_command%/lab}/mksource" "$project") || return
 	# shellcheck disable=SC2016
 	"$lab_command" root bash -ec '
-		mkdir /tmp/project && cd /tmp/project && tar xj --strip-components=1
+		mkdir /tmp/project && cd /tmp/project && tar x "$0" --strip-components=1
 		{
-			make defconfig && make -j"$(nproc)" prepare
+			[ ! -e Config.in ] || { make defconfig && make -j"$(nproc)" prepare; }
 			cp -a . ../built && cd ../built && make -j"$(nproc)" "$@"
 		} >/tmp/log 2>&1 </dev/null || { tail -n 20 /tmp/log >&2 && exit 1; }
 		find . -name "*.o" ! -path "./scripts/*" ! -path "./applets/*" -exec sha256sum {} + | sort -k2 >/tmp/project/.objects
-		tar c -C /tmp/project .' - "${project_targets[@]}" <"$archive" >"$1/project.tar"
+		tar c -C /tmp/project .' "$(tar_filter "$archive")" "${project_targets[@]}" <"$archive" >"$1/project.tar"
 	tar xOf "$1/project.tar" ./.objects >"$1/objects"
 	[ "$(wc -l <"$1/objects")" -gt 200 ]
 }
+
+tar_filter() { case $1 in *.xz) echo -J ;; *.bz2) echo -j ;; *) echo -z ;; esac; }
 
 # project_install NODE DIR: unpacked afresh as alice's DIR on NODE, from /home/alice/project.tar there
 project_install() {
