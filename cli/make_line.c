@@ -18,11 +18,11 @@ static const char *const keywords[] = {"if", "then", "elif", "else", "while",   
 				       "!",  "time", "exec", "{",    "command", NULL};
 /* Cheap, and mostly about files at home. */
 static const char *const light[] = {
-	":",    ".",       "[",     "basename", "cat",   "cd",     "chmod",  "cmp",
-	"cp",   "dirname", "done",  "echo",     "esac",  "exit",   "export", "false",
-	"fi",   "install", "ln",    "mkdir",    "mv",    "printf", "pwd",    "return",
-	"rm",   "rmdir",   "set",   "shift",    "sleep", "test",   "touch",  "trap",
-	"true", "umask",   "unset", "wait",     "}",     NULL,
+	":",      ".",          "[",       "ar",   "basename", "cat",   "cd",     "chmod", "cmp",
+	"cp",     "dirname",    "done",    "echo", "esac",     "exit",  "export", "false", "fi",
+	"gcc-ar", "gcc-ranlib", "install", "ln",   "mkdir",    "mv",    "printf", "pwd",   "ranlib",
+	"return", "rm",         "rmdir",   "set",  "shift",    "sleep", "test",   "touch", "trap",
+	"true",   "umask",      "unset",   "wait", "}",        NULL,
 };
 
 static bool is_one_of(const char *word, const char *const *list)

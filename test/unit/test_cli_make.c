@@ -22,6 +22,7 @@ static void test_light(void **state)
 		"/bin/mkdir -p out/dir",
 		"{ echo a; echo b; } >file",
 		"cat a b \\\n\tc >d # gcc x.c",
+		"rm -f lib.a && ar rcs lib.a a.o b.o",
 		"",
 	};
 
