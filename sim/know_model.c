@@ -14,7 +14,9 @@
 #define LIST_MAX 1023u    /* nodes that a decision can look at */
 #define LIST_LARGE 48u    /* the same in clusters of more nodes than that */
 #define DETECT_US 5000000 /* from a crash until nobody counts the node any more */
-#define SCAN 32u          /* entries among which the oldest is looked for */
+#define SCAN 400u         /* entries among which the oldest is looked for */
+#define SCAN_LARGE 64u    /* the same in clusters of more nodes than SCAN_NODES */
+#define SCAN_NODES 4000u
 #define STREAM_GOSSIP 301u
 
 struct said {
@@ -205,12 +207,16 @@ static uint32_t random_peer(struct know *k, uint32_t node)
 /* The one of whom it has heard least, among some. */
 static uint32_t oldest_peer(struct know *k, uint32_t node)
 {
-	uint32_t scan = k->count < SCAN ? k->count : SCAN, at = k->hands[node], best = node;
+	uint32_t most = k->count <= SCAN_NODES ? SCAN : SCAN_LARGE, at = k->hands[node];
+	uint32_t scan = k->count < most ? k->count : most, best = node, oldest = UINT32_MAX;
 	const uint32_t *stamps = row(k, node);
 
-	for (uint32_t i = 0; i < scan; i++, at = at + 1 < k->count ? at + 1 : 0)
-		if (at != node && believed_up(k, at) && (best == node || stamps[at] < stamps[best]))
+	for (uint32_t i = 0; i < scan; i++, at = at + 1 < k->count ? at + 1 : 0) {
+		if (stamps[at] < oldest && at != node && believed_up(k, at)) {
 			best = at;
+			oldest = stamps[at];
+		}
+	}
 	k->hands[node] = at;
 	return best != node ? best : random_peer(k, node);
 }
