@@ -80,7 +80,14 @@ kill_server() {
 	gone "$(cat "$test_tmp/server.pid")"
 }
 
-server_signal() { kill "-$1" "$(cat "$test_tmp/server.pid")"; }
+server_signal() {
+	local pid
+	pid=$(cat "$test_tmp/server.pid")
+	kill "-$1" "$pid"
+	# One of its threads takes note first; until then the others go on.
+	[ "$1" != STOP ] || wait_for 5 stopped "$pid"
+}
+stopped() { fails grep -qv ') T ' <(cat /proc/"$1"/task/*/stat); }
 
 # as UID COMMAND...: with no group but the user's own
 as() {
