@@ -2,26 +2,13 @@
 /*
  * Limits of control groups, in made-up trees of files.
  */
-#include "test/unit/harness.h"
+#include "test/unit/made_tree.h"
 
 #include "common/fd.h"
 #include "common/limits.h"
 
 #define GIB (1ull << 30)
 #define MIB (1ull << 20)
-
-/* DIR/PATH with the text; folders are made. */
-static void put(const char *dir, const char *path, const char *text)
-{
-	char full[512], *slash;
-
-	snprintf(full, sizeof(full), "%s/%s", dir, path);
-	slash = strrchr(full, '/');
-	*slash = '\0';
-	assert_int_equal(mkdir_p(full, 0755), 0);
-	*slash = '/';
-	test_write(full, text);
-}
 
 static void check_memory(const struct limits *l, uint64_t total, uint64_t free)
 {

@@ -2,7 +2,7 @@
 /*
  * What a node has and does, read from made-up trees of files; and the speed of this machine.
  */
-#include "test/unit/harness.h"
+#include "test/unit/made_tree.h"
 
 #include "common/demand.h"
 #include "common/fd.h"
@@ -10,18 +10,6 @@
 #include "daemon/speed.h"
 
 #define SECOND 1000000000ll
-
-static void put(const char *dir, const char *path, const char *text)
-{
-	char full[512], *slash;
-
-	snprintf(full, sizeof(full), "%s/%s", dir, path);
-	slash = strrchr(full, '/');
-	*slash = '\0';
-	assert_int_equal(mkdir_p(full, 0755), 0);
-	*slash = '/';
-	test_write(full, text);
-}
 
 static void put_number(const char *dir, const char *path, const char *format, unsigned long long n)
 {

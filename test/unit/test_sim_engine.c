@@ -3,23 +3,10 @@
  */
 #include "sim/report.h"
 #include "sim/run.h"
-#include "test/unit/harness.h"
+#include "test/unit/sim_setting.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void set(struct sim_conf *c, const char *name, const char *value)
-{
-	struct err e = {""};
-
-	for (unsigned int i = 0; i < conf_key_count; i++)
-		if (!strcmp(conf_keys[i].name, name)) {
-			if (sim_conf_set(c, &conf_keys[i], value, &e) < 0)
-				fail_msg("%s", e.text);
-			return;
-		}
-	fail_msg("no setting %s", name);
-}
 
 static struct result run(const struct sim_conf *c, const struct sim_policy *p)
 {

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the daemon's decisions must reach on simulated clusters, at sizes that take seconds. */
 #include "sim/run.h"
-#include "test/unit/harness.h"
+#include "test/unit/sim_setting.h"
 #include <math.h>
-
-static void set(struct sim_conf *c, const char *name, const char *value)
-{
-	struct err e = {""};
-
-	for (unsigned int i = 0; i < conf_key_count; i++)
-		if (!strcmp(conf_keys[i].name, name)) {
-			if (sim_conf_set(c, &conf_keys[i], value, &e) < 0)
-				fail_msg("%s", e.text);
-			return;
-		}
-	fail_msg("no setting %s", name);
-}
 
 static struct sim_conf scenario(const char *name, const char *hours, uint64_t seed)
 {
