@@ -76,6 +76,7 @@ struct peer {
 	bool deleg_on;          /* and are */
 	uint64_t deleg_age;     /* of the oldest answer that may be kept */
 	uint64_t deleg_life;    /* how often they were lost */
+	uint64_t dir_changes;   /* beginnings and ends of our own changes of directories */
 	unsigned int drops;     /* inodes of which the kernel is being told to keep nothing */
 	unsigned int reopening; /* files that are being opened at the server */
 
@@ -136,10 +137,11 @@ struct inode {
 	char *name;
 
 	/* Delegations. `recalled` is of the peer's thread, the file is protected by its lock. */
-	uint64_t recalled;    /* the number of the last recall */
-	uint64_t held;        /* a file: since which life of the peer's delegations */
-	bool held_exec;       /* to be executed, too */
+	uint64_t recalled; /* the number of the last recall */
+	uint64_t held;     /* a file, or attributes: since which life of the peer's delegations */
+	bool held_exec;    /* to be executed, too */
 	uint64_t open_to_all; /* a directory that everybody may search: since which life */
+	bool list_to_all;     /* … and read */
 	bool keeps;           /* the kernel may keep something of it */
 	struct mfs_attr held_attr;
 	struct kept *kept; /* names in this directory (cli_kept.c) */
@@ -206,6 +208,7 @@ struct file {
 	bool local;           /* the server does not know it; with the next ones the peer's lock */
 	unsigned int opening; /* calls under way so that it will */
 	bool gone;            /* the kernel has closed it meanwhile */
+	_Atomic uint64_t end; /* a directory: there was nothing after that; 0: not known */
 	int err;              /* the server could not open it again, or its locks are lost */
 	struct held *held;    /* record locks taken through it */
 	struct file_rec *rec; /* what outlives this process */
@@ -259,7 +262,8 @@ struct call {
 	struct fuse_file_info fi;
 	size_t size;
 	uint64_t off;
-	struct call *then; /* waits for this one */
+	uint64_t dir_changes; /* the peer's, when it was sent */
+	struct call *then;    /* waits for this one */
 
 	UT_hash_handle hh;
 	struct call *prev, *next; /* in peer->queue */

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "common/cleanup.h"
-#include "mfsfuse/cli.h"
+#include "mfsfuse/cli_deleg.h"
 
 /* Calls of our own have odd numbers, those of the kernel's requests the kernel's even ones. */
 static atomic_uint_fast64_t last_xid;
@@ -187,6 +187,7 @@ void call_send(struct call *c, call_fn *done)
 	c->h.len = (uint32_t)c->out.len;
 	c->len = MFS_HDR_SIZE + c->out.len;
 	c->start = cli_now_ms();
+	deleg_call_begins(c);
 	start(c);
 }
 
@@ -216,6 +217,7 @@ void call_finish(struct call *c, int err, const struct mfs_hdr *h, const uint8_t
 
 	if (err == ESTALE && recover_take(c))
 		return;
+	deleg_call_ends(c);
 	c->done(c, &r);
 	call_free(c);
 }

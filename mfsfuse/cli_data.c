@@ -3,6 +3,7 @@
  * FUSE operations on open files and directories.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -174,11 +175,14 @@ void cli_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_
 
 /* ------------------------------------------------------------------ directories */
 
-/* Passes on as many entries as fit; the kernel asks for the rest. */
-static size_t fill(struct call *c, struct mfs_in *in, char *buf)
+/* Passes on as many entries as fit; the kernel asks for the rest, and to know that there is none.
+ */
+static size_t fill(struct call *c, struct result *r, char *buf)
 {
+	struct mfs_in *in = &r->in;
 	struct mfs_dirent d;
 	size_t used = 0;
+	uint64_t end = 0;
 
 	while (mfs_get_dirent(in, &d) > 0) {
 		const struct stat st = {.st_ino = d.ino, .st_mode = (mode_t)d.type << 12};
@@ -189,9 +193,12 @@ static size_t fill(struct call *c, struct mfs_in *in, char *buf)
 		name[d.name_len] = '\0';
 		n = fuse_add_direntry(c->req, buf + used, c->size - used, name, &st, (off_t)d.off);
 		if (n > c->size - used)
-			break;
+			return used;
 		used += n;
+		end = d.off;
 	}
+	if (r->h->a)
+		atomic_store(&c->file->end, end);
 	return used;
 }
 
@@ -204,10 +211,21 @@ static void done_readdir(struct call *c, struct result *r)
 		if (!buf)
 			r->err = ENOMEM;
 	}
+	/* One that is not open there has been removed. */
+	if (r->err == ESTALE && !c->h.file)
+		r->err = ENOENT;
 	if (r->err || !c->req)
 		done_err(c, r);
 	else
-		fuse_reply_buf(c->req, buf, fill(c, &r->in, buf));
+		fuse_reply_buf(c->req, buf, fill(c, r, buf));
+}
+
+/* As who has opened it, and may have given up his rights since. */
+static void read_closed(struct call *c)
+{
+	c->h.file = 0;
+	c->h.uid = c->file->uid;
+	c->h.gid = c->file->gid;
 }
 
 void cli_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -221,6 +239,14 @@ void cli_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 	c = file_call(req, MFS_OP_READDIR, fi, 0);
 	if (!c)
 		return;
+	/* What was added since is seen by who asks once more. */
+	if (off && atomic_exchange(&c->file->end, 0) == (uint64_t)off) {
+		fuse_reply_buf(req, NULL, 0);
+		call_free(c);
+		return;
+	}
+	if (local_is(c->file))
+		read_closed(c);
 	c->size = size;
 	c->h.a = (uint64_t)off;
 	/* Our entries are shorter than the kernel's: do not fetch what will not fit, but at least

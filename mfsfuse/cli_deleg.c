@@ -251,14 +251,22 @@ void deleg_keep(struct inode *i)
 	i->rec->keeps = true;
 }
 
-void deleg_take_names(struct inode *dir)
+void deleg_take_dir(const struct call *c, const struct result *r, struct inode *dir)
 {
-	struct peer *p = dir->peer;
+	struct peer *p = c->peer;
 
+	if (!deleg_granted(c, r, dir, MFS_GRANT_NAME | MFS_GRANT_LIST))
+		return;
 	deleg_keep(dir);
 	pthread_mutex_lock(&p->lock);
 	dir->open_to_all = p->deleg_life + 1;
+	dir->list_to_all = r->h->b & MFS_GRANT_LIST;
 	pthread_mutex_unlock(&p->lock);
+}
+
+static bool is_open_to_all(const struct inode *dir)
+{
+	return dir->peer->deleg_on && dir->open_to_all == dir->peer->deleg_life + 1;
 }
 
 bool deleg_may_search(struct inode *dir)
@@ -267,9 +275,66 @@ bool deleg_may_search(struct inode *dir)
 	bool may;
 
 	pthread_mutex_lock(&p->lock);
-	may = p->deleg_on && dir->open_to_all == p->deleg_life + 1;
+	may = is_open_to_all(dir);
 	pthread_mutex_unlock(&p->lock);
 	return may;
+}
+
+static bool changes_directory(const struct call *c)
+{
+	switch (c->h.op) {
+	case MFS_OP_MKNOD:
+	case MFS_OP_MKDIR:
+	case MFS_OP_SYMLINK:
+	case MFS_OP_LINK:
+	case MFS_OP_UNLINK:
+	case MFS_OP_RMDIR:
+	case MFS_OP_RENAME:
+	case MFS_OP_CREATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void drop_attr(struct inode *i)
+{
+	if (i && S_ISDIR(i->attr.mode))
+		i->held = 0;
+}
+
+void deleg_call_begins(struct call *c)
+{
+	struct peer *p = c->peer;
+
+	pthread_mutex_lock(&p->lock);
+	c->dir_changes = p->dir_changes;
+	if (changes_directory(c)) {
+		p->dir_changes++;
+		drop_attr(c->inode);
+		drop_attr(c->inode2);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void deleg_call_ends(struct call *c)
+{
+	if (changes_directory(c))
+		deleg_call_begins(c);
+}
+
+/* They are those of after our last change, and before the next. */
+static void take_attr(const struct call *c, struct inode *i)
+{
+	struct peer *p = c->peer;
+	const struct mfs_attr a = inode_attr(i);
+
+	pthread_mutex_lock(&p->lock);
+	if (c->dir_changes == p->dir_changes) {
+		i->held = p->deleg_life + 1;
+		i->held_attr = a;
+	}
+	pthread_mutex_unlock(&p->lock);
 }
 
 double deleg_attr_seconds(const struct call *c, const struct result *r, struct inode *i)
@@ -282,6 +347,8 @@ double deleg_attr_seconds(const struct call *c, const struct result *r, struct i
 		       r->h->c >= i->recalled;
 	else
 		keep = deleg_granted(c, r, i, MFS_GRANT_ATTR);
+	if (keep && S_ISDIR(i->attr.mode))
+		take_attr(c, i);
 	if (keep)
 		deleg_keep(i);
 	return keep ? KEPT_SECONDS : 0.0;
@@ -302,9 +369,14 @@ void deleg_take_file(const struct call *c, const struct result *r, struct inode 
 	pthread_mutex_unlock(&p->lock);
 }
 
-bool deleg_is_held(const struct inode *i)
+static bool is_held(const struct inode *i)
 {
-	return i->peer && i->peer->deleg_on && i->held == i->peer->deleg_life + 1;
+	return i->peer->deleg_on && i->held == i->peer->deleg_life + 1;
+}
+
+bool deleg_may_open(const struct inode *i)
+{
+	return S_ISDIR(i->attr.mode) ? is_open_to_all(i) && i->list_to_all : is_held(i);
 }
 
 bool deleg_holds(struct inode *i, struct mfs_attr *ret_attr, bool *ret_exec)
@@ -312,7 +384,7 @@ bool deleg_holds(struct inode *i, struct mfs_attr *ret_attr, bool *ret_exec)
 	bool held;
 
 	pthread_mutex_lock(&i->peer->lock);
-	held = deleg_is_held(i);
+	held = is_held(i);
 	if (held && ret_attr)
 		*ret_attr = i->held_attr;
 	if (held && ret_exec)
@@ -331,13 +403,15 @@ static bool revoke(struct inode *i, const struct mfs_hdr *h, const char *name)
 	i->recalled = h->a;
 	if (h->b & MFS_RECALL_NAME)
 		kept |= kept_revoke(i, name);
-	if (!(h->b & MFS_RECALL_ALL))
-		return kept;
-	kept_revoke_all(i);
+	if (h->b & MFS_RECALL_ALL)
+		kept_revoke_all(i);
 	pthread_mutex_lock(&i->peer->lock);
-	i->held = i->open_to_all = 0;
+	if (h->b & (MFS_RECALL_ATTR | MFS_RECALL_ALL))
+		i->held = 0;
+	if (h->b & MFS_RECALL_ALL)
+		i->open_to_all = 0;
 	pthread_mutex_unlock(&i->peer->lock);
-	return true;
+	return kept;
 }
 
 int deleg_recall(struct peer *p, const struct mfs_hdr *h, const uint8_t *body)

@@ -32,8 +32,8 @@ bool deleg_granted(const struct call *c, const struct result *r, const struct in
 		   uint64_t what);
 /* The kernel is told to keep something of the inode. */
 void deleg_keep(struct inode *i);
-/* Names in it are, which is only so where everybody may search. */
-void deleg_take_names(struct inode *dir);
+/* Names in it are, which is only so where everybody may search; or that it may be opened here. */
+void deleg_take_dir(const struct call *c, const struct result *r, struct inode *dir);
 /* How long attributes of @i may be kept that came with that reply. */
 double deleg_attr_seconds(const struct call *c, const struct result *r, struct inode *i);
 /* The file is ours, if that is granted. */
@@ -42,12 +42,15 @@ void deleg_take_file(const struct call *c, const struct result *r, struct inode 
 
 /* Of any thread. */
 
-/* The file is held: its attributes. */
+/* The file, or a directory as far as its attributes go, is held: those. */
 bool deleg_holds(struct inode *i, struct mfs_attr *ret_attr, bool *ret_exec);
 /* A directory: everybody may search it. */
 bool deleg_may_search(struct inode *dir);
-/* With the peer's lock. */
-bool deleg_is_held(const struct inode *i);
+/* With the peer's lock: it may be opened without asking. */
+bool deleg_may_open(const struct inode *i);
+/* A call is sent, or ends: of our own changes of directories the server tells us nothing. */
+void deleg_call_begins(struct call *c);
+void deleg_call_ends(struct call *c);
 /* Names in directories have changed places in the kernel, perhaps with the time they are kept. */
 void deleg_renamed(struct inode *dir, const char *name, struct inode *dir2, const char *name2);
 /* The kernel does not know the inode any more. */
@@ -58,8 +61,10 @@ void deleg_ask(struct peer *p);
 
 /* ------------------------------------------------------------------ files opened here alone */
 
-/* Answers, if the file is held. */
+/* Answers, if the file is held, or everybody may read the directory. */
 bool local_open(fuse_req_t req, struct inode *i, struct fuse_file_info *fi);
+bool local_opendir(fuse_req_t req, struct inode *i, struct fuse_file_info *fi);
+bool local_is(const struct file *f);
 /* True: the server does not know the file, or is about to; it is done with, or will be. */
 bool local_release(struct file *f);
 /* Sends a call about an open file that the server must know. */

@@ -225,6 +225,7 @@ static void done_opendir(struct call *c, struct result *r)
 		done_err(c, r);
 		return;
 	}
+	deleg_take_dir(c, r, c->inode);
 	c->fi.fh = file_handle(c->file);
 	if (!c->req || fuse_reply_open(c->req, &c->fi) == -ENOENT)
 		drop_file(c, true);
@@ -256,7 +257,7 @@ static void done_create(struct call *c, struct result *r)
 	e.ino = i->id;
 	attr_to_stat(&a, &e.attr);
 	if (c->name && deleg_granted(c, r, c->inode, MFS_GRANT_NAME)) {
-		deleg_take_names(c->inode);
+		deleg_take_dir(c, r, c->inode);
 		e.entry_timeout = kept_add(c->inode, c->name, i->id, false);
 	}
 	if (!c->req || fuse_reply_create(c->req, &e, &c->fi) == -ENOENT) {
@@ -350,6 +351,8 @@ void cli_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			fuse_reply_open(req, fi);
 		return;
 	}
+	if (i && local_opendir(req, i, fi))
+		return;
 	c = open_call(req, MFS_OP_OPENDIR, ino, true, fi, 0);
 	if (c)
 		call_send(c, done_opendir);

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "common/cleanup.h"
+#include "mfsfuse/cli_deleg.h"
 
 /* How long the kernel may take to take note of an answer that it has: see above. */
 #define NOTE_MS 10
@@ -266,7 +267,10 @@ bool kept_answer(fuse_req_t req, struct inode *dir, const char *name)
 		i = inode_known(k->child, &a);
 		if (i) {
 			k->known_until = cli_now_ms() + 1000;
-			reply_kept(req, i, &a, KEPT_KNOWN_SECONDS, 0.0);
+			/* Attributes that are recalled now do not count with the kernel, as it has
+			 * asked before. */
+			reply_kept(req, i, &a, KEPT_KNOWN_SECONDS,
+				   deleg_holds(i, &a, NULL) ? KEPT_SECONDS : 0.0);
 			answered = true;
 		}
 	}

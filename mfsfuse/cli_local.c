@@ -3,7 +3,8 @@
  * Files that were opened for reading here alone, as they are delegated to us: the server does not
  * know them. It comes to know them when one is read of which the kernel has not all pages, or when
  * the delegation ends; for the latter it keeps a descriptor, so that a file that has no name any
- * more can be opened as well.
+ * more can be opened as well. Of directories it comes to know when the delegation ends; until then
+ * each request to read one opens it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ static bool add(struct file *f, struct inode *i)
 	if (!file_record(f, i))
 		return false;
 	pthread_mutex_lock(&p->lock);
-	if (deleg_is_held(i)) {
+	if (deleg_may_open(i)) {
 		f->local = true;
 		f->rec->local = true;
 		HASH_ADD(hh, p->files, id, sizeof(f->id), f);
@@ -44,13 +45,10 @@ static bool add(struct file *f, struct inode *i)
 	return f->hh.tbl != NULL;
 }
 
-bool local_open(fuse_req_t req, struct inode *i, struct fuse_file_info *fi)
+static bool answer(fuse_req_t req, struct inode *i, struct fuse_file_info *fi, bool dir)
 {
-	struct file *f;
+	struct file *f = file_new(req, i, fi->flags, dir);
 
-	if (request_is_resent() || !may_open(i, fi->flags))
-		return false;
-	f = file_new(req, i, fi->flags, false);
 	if (!f)
 		return false;
 	if (!add(f, i)) {
@@ -58,10 +56,30 @@ bool local_open(fuse_req_t req, struct inode *i, struct fuse_file_info *fi)
 		return false;
 	}
 	fi->fh = file_handle(f);
-	fi->keep_cache = true;
+	fi->keep_cache = !dir;
 	if (fuse_reply_open(req, fi) == -ENOENT && !local_release(f))
 		file_free(f, true);
 	return true;
+}
+
+bool local_open(fuse_req_t req, struct inode *i, struct fuse_file_info *fi)
+{
+	return !request_is_resent() && may_open(i, fi->flags) && answer(req, i, fi, false);
+}
+
+bool local_opendir(fuse_req_t req, struct inode *i, struct fuse_file_info *fi)
+{
+	return !request_is_resent() && deleg_may_search(i) && answer(req, i, fi, true);
+}
+
+bool local_is(const struct file *f)
+{
+	bool local;
+
+	pthread_mutex_lock(&f->peer->lock);
+	local = f->local;
+	pthread_mutex_unlock(&f->peer->lock);
+	return local;
 }
 
 bool local_release(struct file *f)
@@ -123,7 +141,10 @@ static void done_reopen(struct call *c, struct result *r)
 	if (r->err == EEXIST)
 		r->err = 0;
 	pthread_mutex_lock(&p->lock);
-	if (!r->err) {
+	/* A directory that has been removed: there is nothing in it. */
+	if (r->err == ESTALE && f->dir)
+		f->err = ENOENT;
+	if (!r->err || f->err) {
 		f->local = false;
 		f->rec->local = false;
 	}

@@ -53,7 +53,7 @@ static double name_seconds(struct call *c, const struct result *r, uint64_t chil
 		kept_remove(c->inode, c->name);
 		return 0.0;
 	}
-	deleg_take_names(c->inode);
+	deleg_take_dir(c, r, c->inode);
 	return kept_add(c->inode, c->name, child, known);
 }
 
@@ -384,9 +384,11 @@ void cli_readlink(fuse_req_t req, fuse_ino_t ino)
 /* Everybody may. */
 static bool access_held(fuse_req_t req, struct inode *i, int mask)
 {
+	struct mfs_attr a;
 	bool exec, may;
 
-	may = !(mask & W_OK) && deleg_holds(i, NULL, &exec) && (exec || !(mask & X_OK));
+	may = !(mask & W_OK) && deleg_holds(i, &a, &exec) && S_ISREG(a.mode) &&
+	      (exec || !(mask & X_OK));
 	may = may || (mask == X_OK && deleg_may_search(i));
 	if (may)
 		fuse_reply_err(req, 0);

@@ -47,11 +47,12 @@ void cli_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *
 static bool no_capabilities(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	_cleanup_inode_ struct inode *i = NULL;
+	struct mfs_attr a;
 
 	if (strcmp(name, "security.capability") != 0)
 		return false;
 	i = inode_get(ino);
-	if (!i || !i->peer || !deleg_holds(i, NULL, NULL))
+	if (!i || !i->peer || !deleg_holds(i, &a, NULL) || !S_ISREG(a.mode))
 		return false;
 	fuse_reply_err(req, ENODATA);
 	return true;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "mfsfuse/srv.h"
 
 /* Smaller answers are copied: one packet with the header. */
@@ -204,8 +205,8 @@ struct linux_dirent64 {
 	char d_name[];
 };
 
-/* Passes on what the kernel gave. False: no room for an entry, f->pos is where it starts. */
-static bool put_entries(struct sfile *f, const uint8_t *buf, size_t len, struct mfs_out *out)
+/* Passes on what the kernel gave. False: no room for an entry, *pos is where it starts. */
+static bool put_entries(uint64_t *pos, const uint8_t *buf, size_t len, struct mfs_out *out)
 {
 	for (size_t at = 0; at < len;) {
 		const struct linux_dirent64 *e = (const void *)(buf + at);
@@ -219,29 +220,30 @@ static bool put_entries(struct sfile *f, const uint8_t *buf, size_t len, struct 
 
 		if (!mfs_put_dirent(out, &d))
 			return false;
-		f->pos = d.off;
+		*pos = d.off;
 		at += e->d_reclen;
 	}
 	return true;
 }
 
-static int read_dir(struct sfile *f, uint64_t off, struct mfs_out *out)
+/* Entries from @off on; *pos is where the descriptor stands. 1: those were the last. */
+static int read_dir(int fd, uint64_t *pos, uint64_t off, struct mfs_out *out)
 {
 	_Alignas(8) uint8_t buf[32768];
 
-	if (off != f->pos && lseek(f->fd, (off_t)off, SEEK_SET) < 0)
+	if (off != *pos && lseek(fd, (off_t)off, SEEK_SET) < 0)
 		return -errno;
-	f->pos = off;
+	*pos = off;
 	for (;;) {
-		long n = syscall(SYS_getdents64, f->fd, buf, sizeof(buf));
+		long n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
 
 		if (n < 0)
 			return out->len ? 0 : -errno;
 		if (n == 0)
-			return 0;
-		if (!put_entries(f, buf, (size_t)n, out)) {
+			return 1;
+		if (!put_entries(pos, buf, (size_t)n, out)) {
 			/* The descriptor stands behind what was passed on. */
-			f->pos = UINT64_MAX;
+			*pos = UINT64_MAX;
 			return 0;
 		}
 		if (out->cap - out->len < sizeof(buf))
@@ -249,19 +251,36 @@ static int read_dir(struct sfile *f, uint64_t off, struct mfs_out *out)
 	}
 }
 
-int op_readdir(struct request *rq, struct reply *rp)
+/* The client has opened it without asking. */
+static int read_closed_dir(struct request *rq, struct mfs_out *out)
+{
+	_cleanup_fd_ int fd = request_opendir(rq);
+	uint64_t pos = 0;
+
+	return fd < 0 ? fd : read_dir(fd, &pos, rq->h.a, out);
+}
+
+static int read_open_dir(struct request *rq, struct mfs_out *out)
 {
 	_cleanup_file_ref_ struct file_ref file = {0};
+	int r = file_get(rq, true, &file);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&file.f->lock);
+	r = read_dir(file.f->fd, &file.f->pos, rq->h.a, out);
+	pthread_mutex_unlock(&file.f->lock);
+	return r;
+}
+
+int op_readdir(struct request *rq, struct reply *rp)
+{
 	int r;
 
 	if (rq->h.a > INT64_MAX || rq->h.b > MFS_DATA_MAX)
 		return -EINVAL;
-	r = file_get(rq, true, &file);
-	if (r < 0)
-		return r;
 	rp->out.cap = rq->h.b;
-	pthread_mutex_lock(&file.f->lock);
-	r = read_dir(file.f, rq->h.a, &rp->out);
-	pthread_mutex_unlock(&file.f->lock);
-	return r;
+	r = rq->h.file ? read_open_dir(rq, &rp->out) : read_closed_dir(rq, &rp->out);
+	rp->h.a = r > 0;
+	return r < 0 ? r : 0;
 }

@@ -225,20 +225,23 @@ int op_tmpfile(struct request *rq, struct reply *rp)
 	return fd < 0 ? -errno : add_new(rq, rp, fd, flags);
 }
 
-int op_opendir(struct request *rq, struct reply *rp)
+int request_opendir(struct request *rq)
 {
 	_cleanup_node_ struct node node = NODE_NULL;
-	int fd, r;
+	int r = node_open_real(rq->s, &rq->h.node, rq->h.node.type ? -ELOOP : -ENOENT, &node);
 
-	(void)rp;
-	r = node_open_real(rq->s, &rq->h.node, rq->h.node.type ? -ELOOP : -ENOENT, &node);
 	if (r == 0)
 		r = request_become(rq);
-	if (r < 0)
-		return r;
-	fd = srv_reopen(node.fd, O_RDONLY | O_DIRECTORY);
+	return r < 0 ? r : srv_reopen(node.fd, O_RDONLY | O_DIRECTORY);
+}
+
+int op_opendir(struct request *rq, struct reply *rp)
+{
+	int fd = request_opendir(rq);
+
 	if (fd < 0)
 		return fd;
+	grant_list(rq, fd, rp);
 	return sfile_add(rq->s, rq->h.file, &rq->h.node, fd, O_RDONLY);
 }
 

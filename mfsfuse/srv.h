@@ -259,6 +259,8 @@ void lock_wake(struct request *rq);
 
 /* The request's user; raised again by the next node_open(). */
 int request_become(const struct request *rq);
+/* Opens the directory that the request is about, as who asks. */
+int request_opendir(struct request *rq);
 /* Answers with the attributes of the request's own inode, which @fd is. */
 int request_put_attr(const struct request *rq, int fd, struct reply *rp);
 /* The whole body is one name. */

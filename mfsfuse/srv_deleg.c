@@ -308,10 +308,12 @@ void object_name_changed(struct object *o, const char *name, struct mutation *m)
 {
 	struct hold *h, *next;
 
-	turn_recent(o);
-	nameset_add(&o->recent[0], name);
 	/* By a local process, which does not wait: what it does next shall find nothing to recall.
 	 */
+	if (!m) {
+		turn_recent(o);
+		nameset_add(&o->recent[0], name);
+	}
 	if (!m && is_granted(o, name)) {
 		object_is_restless(o);
 		object_recall(o, NULL);

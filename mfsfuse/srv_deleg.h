@@ -35,6 +35,8 @@ void grant_name(const struct request *rq, int dir, const char *name, struct repl
 void grant_attr(const struct request *rq, int dir, struct reply *rp);
 /* The attributes of a directory that the session may have already, which were read just now. */
 void grant_attr_known(const struct request *rq, const struct mfs_attr *a, struct reply *rp);
+/* When a directory was opened. */
+void grant_list(const struct request *rq, int dir, struct reply *rp);
 /* Before the attributes of a file are read that was opened for reading. */
 void grant_file(const struct request *rq, int fd, struct reply *rp);
 

@@ -156,6 +156,8 @@ static struct hold *hold_make(struct session *s, const struct mfs_fh *fh,
 	if ((o->marked || watch_new(o, fd)) && (o->dir || o->leased || lease_take(o)) &&
 	    is_for_all(fd, o->dir))
 		h = hold_new(s, fh, o);
+	if (h && o->dir)
+		h->list = has_mode(fd, S_IFDIR, 0444, 0);
 	if (!h)
 		object_check(o);
 	return h;
@@ -215,8 +217,21 @@ void grant_name(const struct request *rq, int dir, const char *name, struct repl
 		if (h->names.all)
 			recall_all(h, NULL);
 		else
-			rp->h.b |= MFS_GRANT_NAME;
+			rp->h.b |= MFS_GRANT_NAME | (h->list ? MFS_GRANT_LIST : 0);
 	}
+	pthread_mutex_unlock(&deleg.lock);
+}
+
+void grant_list(const struct request *rq, int dir, struct reply *rp)
+{
+	const struct hold *h;
+
+	ident_raise();
+	if (!begin(rq, rp))
+		return;
+	h = hold_get(rq, dir, true);
+	if (h && h->list)
+		rp->h.b |= MFS_GRANT_LIST;
 	pthread_mutex_unlock(&deleg.lock);
 }
 

@@ -43,6 +43,7 @@ struct hold {
 	enum hold_state state;
 	struct nameset names; /* that were granted */
 	bool attr;            /* attributes were granted */
+	bool list;            /* a directory that everybody may read */
 	bool sent_back;       /* a change was answered with ESTALE */
 	unsigned int out;     /* recalls */
 	struct hold *prev, *next;

@@ -21,10 +21,10 @@
 #include "mfsfuse/srv_object.h"
 #include "mfsfuse/srv_signal.h"
 
-#define DIR_EVENTS                                                                                \
-	(FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_ATTRIB | FAN_DELETE_SELF | \
-	 FAN_ONDIR)
+#define DIR_EVENTS \
+	(FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | SELF_EVENTS | FAN_ONDIR)
 #define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)
+#define SELF_EVENTS (FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF)
 /* Nobody has it open for writing: it is modified by O_RDONLY | O_TRUNC. */
 #define FILE_EVENTS (FAN_ATTRIB | FAN_MODIFY | FAN_MOVE_SELF)
 
@@ -139,7 +139,7 @@ static void take_event(const struct fanotify_event_metadata *meta)
 		object_name_changed(e.dir, e.name, e.m);
 		return;
 	}
-	if (e.mask & (FAN_ATTRIB | FAN_DELETE_SELF)) {
+	if (e.mask & SELF_EVENTS) {
 		if (e.self && e.self->dir)
 			object_recall(e.self, e.m);
 		else if (e.dir && is_self(&e))

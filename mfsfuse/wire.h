@@ -67,7 +67,7 @@ enum mfs_op {
 	MFS_OP_RELEASE = 35,   /* file */
 	MFS_OP_READ = 36,      /* file, a: offset, b: size -> data */
 	MFS_OP_WRITE = 37,     /* file, a: offset; data -> a: bytes written */
-	MFS_OP_READDIR = 38,   /* file, a: offset, b: size -> entries */
+	MFS_OP_READDIR = 38,   /* file or 0, a: offset, b: size -> a: 1 = no more; entries */
 	MFS_OP_FSYNC = 39,     /* file, a: 1 = data only */
 	MFS_OP_FALLOCATE = 40, /* file, a: mode, b: offset, c: length */
 	MFS_OP_LSEEK = 41,     /* file, a: offset, b: whence -> a: offset */
@@ -104,6 +104,7 @@ enum mfs_grant {
 	MFS_GRANT_ATTR = 2, /* the attributes in the reply, of a directory */
 	MFS_GRANT_FILE = 4, /* contents and attributes; and whoever wants to read it may open it */
 	MFS_GRANT_EXEC = 8, /* with MFS_GRANT_FILE: whoever wants to execute it may open it */
+	MFS_GRANT_LIST = 16, /* the request's directory: whoever wants to read it may open it */
 };
 
 enum mfs_recall {

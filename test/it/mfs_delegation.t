@@ -1,5 +1,5 @@
 #!/bin/bash
-# time limit: 600 s
+# time limit: 900 s
 # mfs_delegation.t - what nodes keep of the files of another one is never old
 #
 # n1 has the files; n2 and n3 use them. The steps are in mfs/delegation.py.
@@ -163,6 +163,7 @@ try "names, changed at home and by others" step names 1 4 40
 try "... other ones" step names 2 2 80
 try "contents: read, mapped, cut, replaced, removed" step contents
 try "who may look at them" step access
+try "directories: what is in them, their times, who may read them" step directories
 try "three nodes change one directory at once" step together
 try "a job on another node reads what was written before it was started" barrier
 try "a compilation that was done before needs few requests" requests
@@ -171,4 +172,3 @@ try "the client is killed" client_killed
 try "... and not there when something is changed" client_killed_meanwhile
 try "the link is cut" link_cut
 try "the client is frozen: who changes something waits for a moment" client_frozen
-try "all of that again: names" step names 3 1 30

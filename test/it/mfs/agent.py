@@ -24,6 +24,12 @@ def kind(path):
     return [stat.filemode(st.st_mode), st.st_nlink, st.st_size if stat.S_ISREG(st.st_mode) else 0]
 
 
+def times(path):
+    """Its kind, too."""
+    st = os.lstat(path)
+    return kind(path) + [st.st_mtime_ns, st.st_ctime_ns]
+
+
 def open_read(path):
     """Kept open, as number."""
     fd = os.open(path, os.O_RDONLY)
@@ -148,6 +154,7 @@ OPS = {
     "chmod": os.chmod,
     "truncate": os.truncate,
     "list": lambda path: sorted(os.listdir(path)),
+    "times": times,
     "await": await_kind,
     "as": fork_as,
     "hammer": hammer,

@@ -111,7 +111,7 @@ def names(nodes, seed, spurts, count):
         paths = change(r, who) + [f"/{r.choice('ab')}/{r.choice('uvwxyz')}"]
         for node in (n2, n3):
             for path in paths + [p.rsplit("/", 1)[0] for p in paths]:
-                (same_soon if who.home else same_now)(node, n1, "kind", path)
+                (same_soon if who.home else same_now)(node, n1, "times", path)
     for d in ("/a", "/b"):
         for node in (n2, n3):
             same_soon(node, n1, "list", d)
@@ -217,6 +217,63 @@ def capabilities(n1, n2):
         sys.exit("capabilities are gone after it was opened")
 
 
+def directories(nodes):
+    """Directories that are kept: what is in them, their times, and who may read them."""
+    n1, n2, n3 = nodes
+    bob = 1002
+    n1.must("mkdir", "/d")
+    n1.must("mkdir", "/d/sub")
+    for i in range(5):
+        n1.must("create", f"/d/{i}")
+    time.sleep(CALM)
+    for spurt in range(2):
+        for _ in range(3):
+            for node in (n2, n3):
+                for op in ("list", "times"):
+                    same_now(node, n1, op, "/d")
+        for who, change in (
+            (n2, ("create", f"/d/new{spurt}")),
+            (n2, ("unlink", f"/d/{spurt}")),
+            (n3, ("mkdir", f"/d/dir{spurt}")),
+            (n3, ("rename", f"/d/dir{spurt}", f"/d/sub/dir{spurt}")),
+            (n1, ("create", f"/d/home{spurt}")),
+            (n1, ("mkdir", f"/d/homedir{spurt}")),
+        ):
+            who.must(*change)
+            for node in (n2, n3):
+                for path in ("/d", "/d/sub"):
+                    for op in ("list", "times"):
+                        (same_soon if who.home else same_now)(node, n1, op, path)
+        time.sleep(CALM)
+    # A directory that moves has other times, too; one that is gone but open has nothing in it.
+    for who, other in ((n3, "/d2"), (n1, "/d3")):
+        for node in (n2, n3):
+            same_now(node, n1, "times", "/d/sub")
+        who.must("rename", "/d/sub", "/d/sub.new")
+        for node in (n2, n3):
+            (same_soon if who.home else same_now)(node, n1, "times", "/d/sub.new")
+        who.must("rename", "/d/sub.new", "/d/sub")
+        n1.must("mkdir", other)
+        time.sleep(CALM)
+        fds = {}
+        for node in (n2, n1):
+            node.must("list", other)
+            node.must("list", other)
+            fds[node] = node.must("open", other)
+        who.must("rmdir", other)
+        if n2.do("list", fds[n2]) != n1.do("list", fds[n1]):
+            sys.exit(f"n2: {n2.do('list', fds[n2])} in a directory that is gone")
+    time.sleep(CALM)
+    for mode, want in ((0o711, "error"), (0o755, "ok"), (0o700, "error")):
+        for _ in range(2):
+            n2.must("as", bob, "list", "/d")
+        n1.must("chmod", "/d", mode)
+        start = time.monotonic()
+        while n2.must("as", bob, "list", "/d")[0] != want:
+            if time.monotonic() - start > SOON:
+                sys.exit(f"bob does not get {want} after chmod {mode:o}")
+
+
 def together(nodes):
     """Several nodes make and remove the same names at once: nobody gets a wrong error, nobody waits long."""
     n1, n2, n3 = nodes
@@ -288,6 +345,7 @@ def main():
         "names": lambda: names(nodes, *map(int, args)),
         "contents": lambda: contents(nodes),
         "access": lambda: access(nodes),
+        "directories": lambda: directories(nodes),
         "together": lambda: together(nodes),
         "warm": lambda: warm(nodes),
         "changed": lambda: changed(nodes),
