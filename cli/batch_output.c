@@ -28,15 +28,12 @@ static void clear_progress(struct batch *b)
 
 void batch_say(struct batch *b, const char *fmt, ...)
 {
-	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ char *safe = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	safe = human_vsafe(fmt, ap);
 	va_end(ap);
-	safe = text ? human_safe(text) : NULL;
 	clear_progress(b);
 	fprintf(stderr, "mosix-batch: %s\n", safe ? safe : "out of memory");
 }

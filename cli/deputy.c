@@ -35,16 +35,13 @@ int64_t deputy_now(void)
 
 void deputy_say(struct deputy *d, const char *fmt, ...)
 {
-	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ char *safe = NULL;
 	va_list ap;
 
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
 	/* Parts of it may come from another node. */
-	safe = text ? human_safe(text) : NULL;
+	va_start(ap, fmt);
+	safe = human_vsafe(fmt, ap);
+	va_end(ap);
 	if (safe)
 		dprintf(STDERR_FILENO, "%s: %s%s", d->opts->self ? d->opts->self : "mosix-run",
 			safe, d->io.term.raw ? "\r\n" : "\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Units and safe text for people; the tables are in table.c. */
 #include "cli/human.h"
+#include "common/cleanup.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,15 @@ char *human_safe(const char *text)
 		}
 	}
 	return copy;
+}
+
+char *human_vsafe(const char *fmt, va_list ap)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	return text ? human_safe(text) : NULL;
 }
 
 size_t human_width(const char *text)

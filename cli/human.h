@@ -6,6 +6,7 @@
 #ifndef MOSIX_CLI_HUMAN_H
 #define MOSIX_CLI_HUMAN_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,8 @@ struct human human_usec(uint64_t usec);
 /* A copy (free()) with everything that could drive a terminal - control characters, invalid
  * UTF-8 - replaced by '?'. NULL reads as "". NULL when out of memory. */
 char *human_safe(const char *text);
+/* The same of a text that is formatted. NULL when out of memory. */
+char *human_vsafe(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 /* Columns that a string of human_safe() takes, one for each character. */
 size_t human_width(const char *text);
 

@@ -60,17 +60,13 @@ static bool make_room(struct table *t)
 
 void table_add(struct table *t, const char *fmt, ...)
 {
-	_cleanup_free_ char *text = NULL;
 	char *safe = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	if (make_room(t))
+		safe = human_vsafe(fmt, ap);
 	va_end(ap);
-
-	if (text && make_room(t))
-		safe = human_safe(text);
 	if (safe)
 		t->cells[t->count++] = safe;
 	else
