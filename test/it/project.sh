@@ -2,9 +2,9 @@
 # project.sh - real C projects for parallel makes. Needs $lab_command.
 #
 # busybox: 290 small files in three directories, a recursive make, and much for make to do before it
-# begins. git: 260 files of usual size, one makefile.
+# begins. git: 260 files of usual size, each with hundreds of headers. ffmpeg: 400 that compute, with -O3.
 
-project_use() { # busybox | git
+project_use() { # busybox | git | ffmpeg
 	project=$1
 	case $project in
 	busybox) project_targets=(libbb/ coreutils/ util-linux/) ;;
@@ -13,8 +13,9 @@ project_use() { # busybox | git
 		project_targets=(prefix=/usr CFLAGS=-O2 NO_OPENSSL=1 NO_CURL=1 NO_EXPAT=1 NO_GETTEXT=1 NO_TCLTK=1 NO_PERL=1
 			NO_PYTHON=1 libgit.a)
 		;;
+	ffmpeg) project_targets=(libavfilter/libavfilter.a) ;;
 	*)
-		echo "project: no project '$project' (busybox, git)" >&2
+		echo "project: no project '$project' (busybox, git, ffmpeg)" >&2
 		return 1
 		;;
 	esac
@@ -31,6 +32,7 @@ project_source() {
 		mkdir /tmp/project && cd /tmp/project && tar x "$0" --strip-components=1
 		{
 			[ ! -e Config.in ] || { make defconfig && make -j"$(nproc)" prepare; }
+			[ ! -e ffbuild ] || ./configure --disable-autodetect --disable-x86asm --disable-debug --disable-doc
 			cp -a . ../built && cd ../built && make -j"$(nproc)" "$@"
 		} >/tmp/log 2>&1 </dev/null || { tail -n 20 /tmp/log >&2 && exit 1; }
 		find . -name "*.o" ! -path "./scripts/*" ! -path "./applets/*" -exec sha256sum {} + | sort -k2 >/tmp/project/.objects
