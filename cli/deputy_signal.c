@@ -15,6 +15,8 @@
 #define STOP_WAIT_MS 300
 /* How late a STOPPED may come that was meant for a stop of ours that is over. */
 #define STALE_STOP_MS 1000
+/* The same of one by SIGSTOP, which goes by way of the daemon that looks at us once a second. */
+#define STALE_SIGSTOP_MS 5000
 
 static bool is_ignored(int sig)
 {
@@ -231,7 +233,7 @@ static void on_signal(struct deputy *d, const struct signalfd_siginfo *info)
 			d->stale_stop = deputy_now() + STALE_STOP_MS;
 		/* We did not stop ourselves: by SIGSTOP then, with which home stopped the job. */
 		if (!d->stopped_self)
-			d->stale_sigstop = deputy_now() + STALE_STOP_MS;
+			d->stale_sigstop = deputy_now() + STALE_SIGSTOP_MS;
 		d->stopped_self = false;
 		d->stop_by = 0;
 		continue_job(d);
