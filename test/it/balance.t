@@ -151,16 +151,32 @@ try "50 jobs started at once on four nodes: none has more than twice its share" 
 herd_ends >/dev/null 2>&1
 
 minutes=${BALANCE_MINUTES:-1}
-equal() {
+one_on_each() { # COMMAND...
 	local i
 	for i in 1 2 3 4 5 6 7 8; do
-		lab sh -u alice n1 mosix-run -d -J "equal$i" -n "n$i" ./spin
+		lab sh -u alice n1 mosix-run -d -J "equal$i" -n "n$i" "$@"
 	done
 	wait_for 30 spread 8 1 1 1 2 3 4 5 6 7 8
 	sleep $((minutes * 60)) # how long it is right is what is tested
+}
+equal() {
+	one_on_each ./spin
 	assert_eq "$(moves) $(where)" "0 1 2 3 4 5 6 7 8" "moves and places after a time of equal load"
 }
 try "eight equal jobs on eight nodes stay where they are for $minutes min" equal
+kill_jobs >/dev/null 2>&1
+
+# Each computes for 0.6 to 1 s of every second, as chance will have it.
+noisy() {
+	# shellcheck disable=SC2016
+	one_on_each bash -c 'while :; do
+			ms=$((600 + RANDOM % 400)) end=$((${EPOCHREALTIME/./} + ms * 1000))
+			while [ ${EPOCHREALTIME/./} -lt $end ]; do :; done
+			sleep "$(printf 0.%03d $((1000 - ms)))"
+		done'
+	assert_between "$(moves)" 0 "$minutes" "moves in $minutes min of load that swings by a fifth"
+}
+try "... and move at most once a minute if what each needs swings by a fifth" noisy
 kill_jobs >/dev/null 2>&1
 
 # ---------------------------------------------------------------- a cluster in two halves
