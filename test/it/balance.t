@@ -174,6 +174,7 @@ noisy() {
 			while [ ${EPOCHREALTIME/./} -lt $end ]; do :; done
 			sleep "$(printf 0.%03d $((1000 - ms)))"
 		done'
+	assert_eq "$(where | wc -w)" 8 "jobs that are there"
 	assert_between "$(moves)" 0 "$minutes" "moves in $minutes min of load that swings by a fifth"
 }
 try "... and move at most once a minute if what each needs swings by a fifth" noisy

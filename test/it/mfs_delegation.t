@@ -172,3 +172,4 @@ try "the client is killed" client_killed
 try "... and not there when something is changed" client_killed_meanwhile
 try "the link is cut" link_cut
 try "the client is frozen: who changes something waits for a moment" client_frozen
+try "all of that again: names" step names 3 1 30
