@@ -313,11 +313,11 @@ void object_name_changed(struct object *o, const char *name, struct mutation *m)
 	if (!m) {
 		turn_recent(o);
 		nameset_add(&o->recent[0], name);
-	}
-	if (!m && is_granted(o, name)) {
-		object_is_restless(o);
-		object_recall(o, NULL);
-		return;
+		if (is_granted(o, name)) {
+			object_is_restless(o);
+			object_recall(o, NULL);
+			return;
+		}
 	}
 	o->changed = ++deleg.age;
 	DL_FOREACH_SAFE (o->holds, h, next) {

@@ -21,10 +21,9 @@
 #include "mfsfuse/srv_object.h"
 #include "mfsfuse/srv_signal.h"
 
-#define DIR_EVENTS \
-	(FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | SELF_EVENTS | FAN_ONDIR)
 #define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)
 #define SELF_EVENTS (FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF)
+#define DIR_EVENTS (NAME_EVENTS | SELF_EVENTS | FAN_ONDIR)
 /* Nobody has it open for writing: it is modified by O_RDONLY | O_TRUNC. */
 #define FILE_EVENTS (FAN_ATTRIB | FAN_MODIFY | FAN_MOVE_SELF)
 
