@@ -123,6 +123,6 @@ uint32_t balance_tell_tasks(struct mosixd *d, uint32_t to)
 	struct balance_view v;
 
 	if (!d->balancer || balance_view_self(d, &v) < 0)
-		return sample_exported(d)->runnable;
+		return sample_facts(d)->runnable;
 	return balance_exported(d->balancer->core, &v, to);
 }

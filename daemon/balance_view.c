@@ -214,7 +214,6 @@ int balance_view_self(struct mosixd *d, struct balance_view *ret)
 		.fits = fits,
 		.arg = d,
 	};
-	ret->self_exporting = sample_exported(d)->runnable;
 	return fill_jobs(d, ret);
 }
 

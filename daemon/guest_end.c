@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "daemon/conn.h"
+#include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
@@ -38,9 +39,14 @@ void guest_expect_back(struct guest *g)
 
 void guest_report_exited(struct guest *g)
 {
+	const uint32_t home = jobid_home(g->key.job);
+	Mosix__Load load = MOSIX__LOAD__INIT;
+
+	load_fill(g->d, home, &load);
+	g->exited->load = &load;
 	/* Where there is no link now, the GuestList will say it. */
-	(void)node_send(g->d, jobid_home(g->key.job), MOSIX__MSG_TYPE__MSG_GUEST_EXITED,
-			&g->exited->base);
+	(void)node_send(g->d, home, MOSIX__MSG_TYPE__MSG_GUEST_EXITED, &g->exited->base);
+	g->exited->load = NULL;
 }
 
 void guest_ended(struct guest *g, Mosix__GuestExited *exited)

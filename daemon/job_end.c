@@ -108,6 +108,7 @@ int jobs_on_exited(struct mosixd *d, uint32_t from, Mosix__GuestExited *m)
 {
 	struct job *j = jobs_find(d, m->job);
 
+	node_take_load(nodes_find(d, from), m->load);
 	if (j) {
 		note_cpu_time(j, m);
 		if (j->move)

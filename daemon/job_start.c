@@ -98,8 +98,7 @@ int jobs_on_started(struct mosixd *d, uint32_t from, Mosix__GuestStarted *m)
 	if (!j || j->copy.node != from || j->copy.gen != m->gen ||
 	    j->state != MOSIX__JOB_STATE__JOB_STARTING)
 		return 0;
-	if (m->load && n && !n->self)
-		node_take_load(n, m->load);
+	node_take_load(n, m->load);
 	if (!m->error && !m->exec_error) {
 		/* If there was no link when it was sent there, this is the first that is heard. */
 		if (n)

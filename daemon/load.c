@@ -26,17 +26,23 @@ void load_from_facts(const struct node_facts *f, Mosix__Load *ret)
 	ret->cpu_class = f->cpu_class;
 }
 
+/* As node @to is told; 0: any. */
+static void facts_for(struct mosixd *d, uint32_t to, struct node_facts *ret)
+{
+	*ret = *sample_facts(d);
+	ret->runnable = balance_tell_tasks(d, to);
+}
+
 void load_facts(struct mosixd *d, struct node_facts *ret)
 {
-	*ret = *sample_exported(d);
+	facts_for(d, 0, ret);
 }
 
 void load_fill(struct mosixd *d, uint32_t to, Mosix__Load *ret)
 {
 	struct node_facts f;
 
-	load_facts(d, &f);
-	f.runnable = balance_tell_tasks(d, to);
+	facts_for(d, to, &f);
 	load_from_facts(&f, ret);
 }
 

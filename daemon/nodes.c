@@ -261,6 +261,8 @@ const Mosix__NodeInfo *node_info(const struct node *n)
 
 void node_take_load(struct node *n, const Mosix__Load *load)
 {
+	if (!n || n->self || !load)
+		return;
 	load_copy(&n->load, load);
 	n->load_usec = clock_usec();
 }

@@ -238,8 +238,7 @@ static int peer_on_ping(struct peer *p, const struct chan_frame *f)
 	m = msg_unpack(&mosix__ping__descriptor, f->body, f->len);
 	if (!m)
 		return -EPROTO;
-	if (m->load)
-		node_take_load(p->node, m->load);
+	node_take_load(p->node, m->load);
 	return 0;
 }
 

@@ -260,7 +260,7 @@ static void add_guest_use(Mosix__JobRow *row, struct guest *g)
 	row->has_net_bytes = row->has_net_rate = true;
 	row->net_bytes = sample_job_net_bytes(g);
 	row->net_rate = (uint64_t)f.net_rate << 10;
-	row->memory_total = (uint64_t)sample_exported(g->d)->mem_total << 20;
+	row->memory_total = (uint64_t)sample_facts(g->d)->mem_total << 20;
 }
 
 static void add_guest(struct job_rows *rs, struct guest *g)

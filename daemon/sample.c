@@ -198,15 +198,6 @@ const struct node_facts *sample_facts(struct mosixd *d)
 	return &s->facts;
 }
 
-const struct node_facts *sample_exported(struct mosixd *d)
-{
-	struct sample *s = d->sample;
-
-	s->exported = *sample_facts(d);
-	s->exported.runnable = s->views.exporting;
-	return &s->exported;
-}
-
 const struct sample_more *sample_more(const struct mosixd *d)
 {
 	return &d->sample->more;

@@ -37,8 +37,6 @@ void sample_free(struct mosixd *d);
  * until the next call. Flags and classes are those of sample_set_flags() and sample_set_classes(),
  * and NODE_NO_MOVES if criu cannot be used. */
 const struct node_facts *sample_facts(struct mosixd *d);
-/* The same with the exporting view: for others to see. */
-const struct node_facts *sample_exported(struct mosixd *d);
 /* Memory as it is now: a second ago a large job may have been there, or not. */
 void sample_memory_now(struct mosixd *d);
 const struct sample_more *sample_more(const struct mosixd *d);

@@ -44,7 +44,7 @@ struct sample {
 	char jobs[CGROUP_PATH_MAX + 8]; /* group of all jobs */
 	uint64_t jobs_usec;             /* that it had used at the last tick */
 	struct load_views views;
-	struct node_facts facts, exported;
+	struct node_facts facts;
 	struct sample_more more;
 	struct sample_speed speed;
 	uint32_t flags; /* as others set them */

@@ -57,7 +57,6 @@ void balance_configure(struct balance *b, const struct balance_config *c);
 struct balance_view {
 	int64_t now_ms;                 /* monotonic */
 	const struct node_facts *self;  /* runnable: the leaving view */
-	uint32_t self_exporting;        /* runnable, the exporting view */
 	const struct node_facts *nodes; /* others, alive; runnable: as they export it */
 	size_t node_count;
 	uint32_t cluster;             /* nodes alive in all, this one too */
@@ -167,9 +166,12 @@ void balance_moved(struct balance *b, int64_t now_ms, uint64_t job, uint32_t nod
 /* A job has ended, wherever it was (not: it has only left): nothing is remembered of it. */
 void balance_forget(struct balance *b, uint64_t job);
 
-/* 1/1000 tasks that a node should say to node @to that it has: the exporting view, or more if jobs
- * have come, or are about to, that no sample shows yet. Else many would ask it at once for what
- * only one can have. New jobs of @to are left out: it has debited them itself. */
+/* 1/1000 tasks that a node should say to node @to that it has, which is what it would judge itself
+ * by if @to asked for a place: with jobs that have come, or are about to, that no sample shows yet,
+ * else many would ask it at once for what only one can have; and without those that have ended, for
+ * who starts one after the other must hear at once where one is free. (The exporting view of MOSIX
+ * would let it look taken for some seconds more. That keeps off herds, as the question does here.)
+ * New jobs of @to are left out: it has debited them itself. */
 uint32_t balance_exported(struct balance *b, const struct balance_view *v, uint32_t to);
 
 /* At the target, asked before a job comes that was sent by another's decision: its own, fresh

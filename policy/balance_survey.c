@@ -131,7 +131,7 @@ static double tasks_now(const struct balance *b, const struct balance_view *v)
 	double jobs = tasks_of_jobs(b, v);
 
 	if (!v->job_count && v->self->jobs + v->self->guests)
-		return v->self_exporting; /* nobody said which */
+		return v->self->runnable; /* nobody said which */
 	return others_known(b, v) ? jobs + b->others[0] : fmax(jobs, v->self->runnable);
 }
 

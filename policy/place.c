@@ -9,8 +9,8 @@
 /* Elsewhere must be cheaper by this part: home has the job's files and its user. */
 #define HOME_BONUS 0.05
 
-/* Part of a job by which a node may be more loaded than the sender thought. Export is smoothed, so
- * that idle nodes seem to have half a job: with more slack a second one would come. */
+/* Part of a job by which a node may be more loaded than the sender thought: what is no job comes and
+ * goes in such parts, and with more slack a second job would come. */
 #define SLACK 0.25
 /* What the last one that is asked may be more loaded: it must be somewhere. */
 #define CLAIM_LAST (LOAD_STANDARD / 2)
@@ -112,20 +112,18 @@ void balance_place(struct balance *b, const struct balance_view *v, const struct
 uint32_t balance_exported(struct balance *b, const struct balance_view *v, uint32_t to)
 {
 	struct balance_view alone = *v;
-	double counted, sampled = v->self_exporting;
+	double tasks;
 
 	alone.node_count = 0;
 	survey_make(b, &alone, SURVEY_NOW);
-	counted = b->survey->here.cost.tasks * 1000;
+	tasks = b->survey->here.cost.tasks * 1000;
 	for (size_t i = 0; i < v->job_count; i++) {
 		const struct job_facts *j = &v->jobs[i];
 
-		if (j->home != to || j->here_ms >= SAMPLE_MS)
-			continue;
-		counted -= fmax(j->demand, 1000);
-		sampled -= j->demand; /* 0 if it came after the sample */
+		if (j->home == to && j->here_ms < SAMPLE_MS)
+			tasks -= fmax(j->demand, 1000);
 	}
-	return (uint32_t)fmax(0, fmax(sampled, counted));
+	return (uint32_t)fmax(0, tasks);
 }
 
 bool balance_accept(struct balance *b, const struct balance_view *v, const struct job_facts *j,

@@ -14,8 +14,7 @@ struct sim;
 
 /* What a node knows at this moment. Valid until the next call of sim_view(). */
 struct sim_view {
-	struct node_facts self; /* runnable: the leaving view */
-	uint32_t self_exporting;
+	struct node_facts self;         /* runnable: the leaving view */
 	const struct node_facts *nodes; /* others, alive as far as known; freshest first */
 	size_t node_count;
 	uint32_t cluster; /* nodes believed alive, this one too */
@@ -36,6 +35,8 @@ struct sim_policy {
 	/* 0 or -ENOMEM. May be NULL, as everything else but place(). */
 	int (*init)(struct sim *s);
 	void (*done)(struct sim *s);
+	/* Runnable, in 1/1000, as a node tells others; NULL: the exporting view. */
+	uint32_t (*tells)(struct sim *s, uint32_t node);
 	/* The node (index) where a new job starts. */
 	uint32_t (*place)(struct sim *s, uint32_t home, uint32_t job);
 	/* Once a second. False: nothing moves. */

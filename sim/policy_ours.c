@@ -72,7 +72,6 @@ static bool view_for(struct sim *s, uint32_t node, enum sim_view_of of, struct s
 	*ret = (struct balance_view){
 		.now_ms = sim_now_ms(s),
 		.self = &room->self,
-		.self_exporting = room->self_exporting,
 		.nodes = room->nodes,
 		.node_count = room->node_count,
 		.cluster = room->cluster,
@@ -128,15 +127,36 @@ static bool ours_accept(struct sim *s, uint32_t node, uint32_t job, uint32_t cla
 	return balance_accept(balancer(s, node), &v, &j, claimed);
 }
 
-/* A refusal carries the load of the node that refuses. */
-static void ours_refused(struct sim *s, uint32_t node, uint32_t job, uint32_t to)
+/* @to: number of a node, or 0. */
+static uint32_t told(struct sim *s, uint32_t node, uint32_t to)
+{
+	struct balance_view v;
+	struct sim_view room;
+
+	return view_for(s, node, VIEW_JOBS, &room, &v) ? balance_exported(balancer(s, node), &v, to)
+						       : 0;
+}
+
+static uint32_t ours_tells(struct sim *s, uint32_t node)
+{
+	return told(s, node, 0);
+}
+
+/* Some messages carry the load of the node that sends them. */
+static void hears(struct sim *s, uint32_t node, uint32_t from)
 {
 	struct node_facts f;
 
-	sim_self_facts(s, to, &f);
-	f.runnable = 1000 * (s->c.nodes[to].count + s->c.nodes[to].coming);
-	if (sim_reachable(s, node, to))
-		balance_heard(balancer(s, node), sim_now_ms(s), &f);
+	if (!sim_reachable(s, node, from))
+		return;
+	sim_self_facts(s, from, &f);
+	f.runnable = told(s, from, node_number(node));
+	balance_heard(balancer(s, node), sim_now_ms(s), &f);
+}
+
+static void ours_refused(struct sim *s, uint32_t node, uint32_t job, uint32_t to)
+{
+	hears(s, node, to);
 	balance_refused(balancer(s, node), sim_now_ms(s), (uint64_t)job + 1, node_number(to));
 }
 
@@ -150,8 +170,12 @@ static void ours_moved(struct sim *s, uint32_t node, uint32_t job, uint32_t to, 
 /* Its home hears of its end, too. */
 static void ours_forget(struct sim *s, uint32_t node, uint32_t job)
 {
+	uint32_t home = s->trace->jobs[job].home;
+
 	balance_forget(balancer(s, node), (uint64_t)job + 1);
-	balance_forget(balancer(s, s->trace->jobs[job].home), (uint64_t)job + 1);
+	balance_forget(balancer(s, home), (uint64_t)job + 1);
+	if (home != node && s->c.nodes[home].alive)
+		hears(s, home, node);
 }
 
 const struct sim_policy policy_ours = {
@@ -161,6 +185,7 @@ const struct sim_policy policy_ours = {
 	.again = true,
 	.init = ours_init,
 	.done = ours_done,
+	.tells = ours_tells,
 	.place = ours_place,
 	.decide = ours_decide,
 	.accept = ours_accept,

@@ -110,7 +110,7 @@ static void sample(struct sim *s, uint32_t node)
 	n->sample = (uint32_t)runnable;
 	load_sample(&n->views, n->sample);
 	sim_self_facts(s, node, &f);
-	f.runnable = n->views.exporting;
+	f.runnable = s->policy->tells ? s->policy->tells(s, node) : n->views.exporting;
 	s->know_ops->facts(s->know, node, &f);
 }
 

@@ -80,9 +80,7 @@ const struct sim_view *sim_view(struct sim *s, uint32_t node, enum sim_view_of o
 
 	s->know_ops->until(s->know, s->now_us);
 	node_advance(n, s->now_us);
-	*ret = (struct sim_view){.self_exporting = n->views.exporting,
-				 .nodes = s->facts,
-				 .cluster = s->know_ops->alive(s->know, node)};
+	*ret = (struct sim_view){.nodes = s->facts, .cluster = s->know_ops->alive(s->know, node)};
 	sim_self_facts(s, node, &ret->self);
 	if (of & VIEW_NODES)
 		ret->node_count = s->know_ops->view(s->know, node, s->facts, max);

@@ -67,7 +67,6 @@ static inline void world_init(struct world *w, size_t nodes, size_t jobs)
 	w->view = (struct balance_view){
 		.now_ms = 1000000,
 		.self = &w->self,
-		.self_exporting = w->self.runnable,
 		.nodes = w->nodes,
 		.node_count = nodes - 1,
 		.cluster = (uint32_t)nodes,

@@ -71,17 +71,6 @@ static unsigned int count_at(const struct cluster *c, uint32_t node)
 	return n;
 }
 
-static void sample(struct cluster *c, uint32_t i)
-{
-	double wrong = 1 + c->noise * (2 * random_unit(&c->random) - 1);
-
-	load_sample(&c->views[i], (uint32_t)(1000 * count_at(c, i) * wrong));
-	c->node[i].runnable = c->views[i].exporting;
-	c->node[i].jobs = (uint16_t)count_at(c, i);
-	c->known[i][i] = c->node[i];
-	c->said_ms[i][i] = c->now_ms;
-}
-
 /* Twice a second each node tells another what it knows. */
 static void gossip(struct cluster *c, uint32_t i)
 {
@@ -108,7 +97,6 @@ static const struct balance_view *view_of(struct cluster *c, uint32_t i)
 	v = (struct balance_view){
 		.now_ms = c->now_ms,
 		.self = &self,
-		.self_exporting = c->views[i].exporting,
 		.nodes = nodes,
 		.cluster = NODES,
 		.jobs = jobs,
@@ -126,6 +114,17 @@ static const struct balance_view *view_of(struct cluster *c, uint32_t i)
 		jobs[v.job_count++].flags = c->jobs[k].arrives_ms ? JOB_MOVING : 0;
 	}
 	return &v;
+}
+
+static void sample(struct cluster *c, uint32_t i)
+{
+	double wrong = 1 + c->noise * (2 * random_unit(&c->random) - 1);
+
+	load_sample(&c->views[i], (uint32_t)(1000 * count_at(c, i) * wrong));
+	c->node[i].runnable = balance_exported(c->balance[i], view_of(c, i), 0);
+	c->node[i].jobs = (uint16_t)count_at(c, i);
+	c->known[i][i] = c->node[i];
+	c->said_ms[i][i] = c->now_ms;
 }
 
 static void decide(struct cluster *c, uint32_t i)

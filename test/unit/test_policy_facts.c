@@ -68,7 +68,6 @@ static void random_world(struct world *w, uint64_t seed)
 	for (size_t i = 0; i < w->view.job_count; i++)
 		random_job(&w->jobs[i]);
 	w->self.age_ms = 0;
-	w->view.self_exporting = any_of(0, 10000);
 	w->view.drain = maybe(10);
 	w->view.expel = maybe(10);
 	w->view.off = maybe(20);

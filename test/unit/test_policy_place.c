@@ -330,7 +330,8 @@ static void test_accept_limits(void **state)
 	world_done(&w);
 }
 
-/* What a node says of itself has in it who is about to come, and who came after the last sample. */
+/* What a node says of itself has in it who is about to come and who came after the last sample, and
+ * not who has ended since. */
 static void test_exported(void **state)
 {
 	struct job_facts j = world_job(7);
@@ -339,8 +340,9 @@ static void test_exported(void **state)
 	(void)state;
 	world_init(&w, 4, 0);
 	assert_int_equal(balance_exported(w.balance, &w.view, 3), 0);
-	w.view.self_exporting = 600;
+	w.self.runnable = 600;
 	assert_int_equal(balance_exported(w.balance, &w.view, 3), 600);
+	w.self.runnable = 0;
 	j.home = 2;
 	j.age_ms = 0;
 	assert_true(balance_accept(w.balance, &w.view, &j, 0));
@@ -352,14 +354,16 @@ static void test_exported(void **state)
 	w.view.job_count = w.self.guests = 1;
 	assert_int_equal(balance_exported(w.balance, &w.view, 3), 1000);
 	/* Its home has debited it. */
-	assert_int_equal(balance_exported(w.balance, &w.view, 2), 600);
-	/* And it may be in the sample. */
-	w.jobs[0].demand = 400;
-	assert_int_equal(balance_exported(w.balance, &w.view, 2), 200);
-	w.jobs[0].demand = 0;
+	assert_int_equal(balance_exported(w.balance, &w.view, 2), 0);
+	/* There is other work, and the job ends. */
+	w.self.runnable = 1600;
+	w.jobs[0].demand = 1000;
+	w.jobs[0].here_ms = 60000;
 	w.view.now_ms += 60000;
-	w.jobs[0].here_ms += 60000;
-	assert_int_equal(balance_exported(w.balance, &w.view, 3), 600);
+	assert_false(world_decide(&w));
+	assert_int_equal(balance_exported(w.balance, &w.view, 2), 1600);
+	w.view.job_count = w.self.guests = 0;
+	assert_int_equal(balance_exported(w.balance, &w.view, 2), 600);
 	world_done(&w);
 }
 
