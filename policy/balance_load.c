@@ -58,21 +58,21 @@ static bool together(const struct job_facts *a, const struct job_facts *b)
 	return fabs((double)a->age_ms - b->age_ms) <= BATCH_MS + a->age_ms / 50.0;
 }
 
-/* By the part of the crowd that may go before @j does: what is no job is there to stay. Of one that
- * is alone nothing is known but its age. */
+/* By the part of the crowd that may go before @j does: all but its batch, for what is no job may be
+ * a user's command, or jobs being started. Of one that is alone nothing is known but its age. */
 static double patience(const struct survey *s, const struct job_facts *j)
 {
-	double single = 0, others = s->tasks * 1000 - j->demand;
+	double batch = 0, others = s->tasks * 1000 - j->demand;
 
 	for (size_t i = 0; i < s->view->job_count; i++) {
 		const struct job_facts *o = &s->view->jobs[i];
 
-		if (o->job != j->job && !together(j, o))
-			single += o->demand;
+		if (o->job != j->job && together(j, o))
+			batch += o->demand;
 	}
-	if (single <= 0)
-		return others > 0 ? PATIENCE_BATCH : PATIENCE;
-	return PATIENCE_BATCH + (PATIENCE - PATIENCE_BATCH) * fmin(1, single / fmax(1, others));
+	if (others <= 0)
+		return PATIENCE;
+	return PATIENCE - (PATIENCE - PATIENCE_BATCH) * fmin(1, batch / others);
 }
 
 /* Tasks here, @j among them, without those of other jobs that will be gone by themselves in @ms: of

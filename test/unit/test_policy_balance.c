@@ -152,6 +152,17 @@ static void test_age(void **state)
 	assert_true(world_decide(&w));
 	assert_int_equal(w.decision.job, 1);
 	world_done(&w);
+	/* Of other work nobody knows how old it is: as of one that has nothing to do with it. Of
+	 * its own batch it knows that it lasts: 4 · 190 ms / 0.5^2. */
+	world_init(&w, 4, 1);
+	w.self.runnable = 2000;
+	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
+	assert_in_range(w.decision.age_needed_ms, 15000, 15400);
+	world_done(&w);
+	world_init(&w, 4, 2);
+	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
+	assert_in_range(w.decision.age_needed_ms, 3000, 3100);
+	world_done(&w);
 	/* And unless the other node is faster anyway. */
 	world_init(&w, 4, 2);
 	w.jobs[1].age_ms = 1500;
