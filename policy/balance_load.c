@@ -18,10 +18,10 @@
 
 /* A job that would gain less of its time stays: samples err as much. */
 #define GAIN_LEAST 0.125
-/* With half of its time to gain, a job must be 80 T_mig old: by the rule above it ends before the
- * move has paid (2 T_mig) once in 41 times, and so does one other. (Measured: doc/simulation.md.)
+/* With half of its time to gain, a job must be 100 T_mig old: by the rule above it ends before the
+ * move has paid (2 T_mig) once in 51 times, and so does one other. (Measured: doc/simulation.md.)
  */
-#define PATIENCE 20.0
+#define PATIENCE 25.0
 /* The same among jobs that were started together: all of them will last, or none, and the crowd
  * does not go before the job does. What is then lost is a move; what waiting costs is the whole
  * crowd. */

@@ -11,9 +11,9 @@
 lab_need 4 --cpu 25
 nodes=(n1 n2 n3 n4)
 settle_s=6 # how long is watched that what should not move does not
-# What is to move does when it is up to 80 times as old as a move takes, which is 2 to 3 s where each node has a quarter
-# of a CPU and all are busy.
-moved_s=240
+# What is to move does when it is up to 100 times as old as a move takes, which is 2 to 3 s where each node has a
+# quarter of a CPU and all are busy.
+moved_s=300
 
 ctl() { lab sh -x n1 mosixctl "$@"; }
 run() { lab sh -u alice n1 mosix-run "$@"; }
@@ -207,7 +207,7 @@ hinted() {
 	# shellcheck disable=SC2016
 	run -d -J computes -c -n n1 bash -c 'while :; do dd if=$0 of=/dev/null bs=64k count=1 status=none
 		for ((i = 0; i < 20000; i++)); do :; done; done' /mfs/n2/srv/data
-	wait_for 60 on_node reads 2
+	wait_for "$moved_s" on_node reads 2
 	assert_match "$(ctl explain "$(job_id reads)")" 'moved to n2 \(cost' "why it went there"
 	sleep "$settle_s" # for what should not move to move
 	on_node reads 2

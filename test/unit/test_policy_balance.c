@@ -125,11 +125,11 @@ static void test_age(void **state)
 
 	(void)state;
 	world_init(&w, 4, 2);
-	/* The other will stay: its own time is halved: 20 · 190 ms / 0.5^2 */
+	/* The other will stay: its own time is halved: 25 · 190 ms / 0.5^2 */
 	w.jobs[1].age_ms = 3600000;
 	w.jobs[1].flags = JOB_LOCKED;
 	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
-	assert_in_range(w.decision.age_needed_ms, 15000, 15400);
+	assert_in_range(w.decision.age_needed_ms, 18900, 19100);
 	w.jobs[0].age_ms = w.decision.age_needed_ms;
 	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
 	assert_reason(&w, BALANCE_STAYS_YOUNG);
@@ -157,7 +157,7 @@ static void test_age(void **state)
 	world_init(&w, 4, 1);
 	w.self.runnable = 2000;
 	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
-	assert_in_range(w.decision.age_needed_ms, 15000, 15400);
+	assert_in_range(w.decision.age_needed_ms, 18900, 19100);
 	world_done(&w);
 	world_init(&w, 4, 2);
 	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
@@ -170,7 +170,7 @@ static void test_age(void **state)
 	assert_true(world_decide(&w));
 	assert_int_equal(w.decision.job, 1);
 	assert_int_equal(w.decision.to, 4);
-	assert_in_range(w.decision.age_needed_ms, 15000, 15400);
+	assert_in_range(w.decision.age_needed_ms, 18900, 19100);
 	world_done(&w);
 	/* A big one needs more. */
 	world_init(&w, 4, 2);
@@ -298,6 +298,7 @@ static void test_files(void **state)
 	/* All nodes are idle but for the job itself; its files are at node 3. */
 	world_init(&w, 4, 1);
 	w.jobs[0].files[0] = (struct job_files){3, 8 * 1024};
+	w.jobs[0].age_ms = 120000;
 	assert_true(world_decide(&w));
 	assert_reason(&w, BALANCE_FILES);
 	assert_int_equal(w.decision.to, 3);
