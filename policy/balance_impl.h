@@ -18,8 +18,6 @@ enum {
 	HEARD_MAX = 32,
 
 	SAMPLE_MS = 1000,  /* between two samples of a node */
-	TRUST_MS = 1500,   /* what a node said is half believed when it is so old */
-	TRUST_NODES = 256, /* in a cluster of so many nodes, when it is twice as old */
 	DEBIT_MS = 30000,  /* a debit lasts no longer */
 	PENDING_MS = 1500, /* a move that was decided must have been started then */
 	REFUSED_MS = 2000, /* not there for so long; doubled each time */

@@ -40,30 +40,10 @@ static void target_init(struct balance *b, struct target *t, const struct node_f
 	cost_scale_know(&b->survey->scale, cost_time(&t->cost, 1));
 }
 
-/* Nodes overestimate themselves to others, and gossip is old: CPUs that were taken may be free.
- * They are asked before a job comes, so hope costs no more than an answer. The more nodes there
- * are, the more have heard the same and had the same hope, and the more are free beyond doubt. */
-static double hoped(const struct survey *s, const struct node_facts *n)
-{
-	double trust = TRUST_MS * (1 + (double)s->view->cluster / TRUST_NODES);
-
-	return n->runnable * trust / (trust + n->age_ms);
-}
-
-/* For relief there is hope as well, but jobs that were there are believed to be there still: else
- * equal nodes would ask each other all the time. And not where the job would be faster even without
- * the crowd here: it only goes if that is idle beyond doubt. New jobs need those nodes more. */
-static double hoped_for_relief(const struct survey *s, const struct node_facts *n)
-{
-	if (node_is_faster(n, s->view->self))
-		return n->runnable;
-	return fmax(hoped(s, n), fmin(n->runnable, 1000.0 * (n->jobs + n->guests)));
-}
-
 static void add_target(struct balance *b, const struct node_facts *n)
 {
 	struct survey *s = b->survey;
-	double coming = 0, there = 0, memory = 0, tasks;
+	double coming = 0, there = 0, memory = 0;
 
 	if (b->heard_count)
 		n = state_newest(b, s->view->now_ms, n);
@@ -71,8 +51,7 @@ static void add_target(struct balance *b, const struct node_facts *n)
 		return;
 	if (b->debit_count)
 		state_debits_of(b, s->view->now_ms, n, &coming, &there, &memory);
-	tasks = s->as == SURVEY_NOW ? fmax(hoped(s, n), there) : hoped_for_relief(s, n);
-	target_init(b, &s->nodes[s->count++], n, tasks + coming, memory);
+	target_init(b, &s->nodes[s->count++], n, fmax(n->runnable, there) + coming, memory);
 }
 
 /* 1/1000 tasks of the jobs that are here, the one that is leaving left out. Those that have only

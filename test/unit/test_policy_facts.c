@@ -145,7 +145,7 @@ static void test_decisions(void **state)
 	unsigned int count[BALANCE_REASONS] = {0};
 
 	(void)state;
-	for (uint64_t seed = 0; seed < 20000; seed++) {
+	for (uint64_t seed = 0; seed < 40000; seed++) {
 		struct world w;
 
 		random_world(&w, seed);
