@@ -9,8 +9,8 @@
 /* Elsewhere must be cheaper by this part: home has the job's files and its user. */
 #define HOME_BONUS 0.05
 
-/* Part of a job by which a node may be more loaded than the sender thought: what is no job comes and
- * goes in such parts, and with more slack a second job would come. */
+/* Part of a job by which a node may be more loaded than the sender thought: what is no job comes
+ * and goes in such parts. With more slack a second job would come. */
 #define SLACK 0.25
 /* What the last one that is asked may be more loaded: it must be somewhere. */
 #define CLAIM_LAST (LOAD_STANDARD / 2)
