@@ -35,7 +35,11 @@ restore() {
 	done
 	wait
 	wait_for 30 links_up
+	wait_for 30 calm # what has just been started is work of the node's owner, too
 }
+calm() { ctl nodes --json | python3 -c '
+import json, sys
+sys.exit(any(n["load"] >= 20 for n in json.load(sys.stdin)["nodes"]))'; }
 on_exit "restore >/dev/null 2>&1"
 step() {
 	try "$@"
