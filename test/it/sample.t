@@ -124,10 +124,11 @@ busy_jobs() {
 	gently 20 within 0 300 node_fact n2 runnable
 }
 
-# Four at a time, each soon over and followed by the next.
+# Four at a time, each over within a second and followed by the next. While that is being started its parent wants to
+# run as well: they live long enough for this not to count.
 short_processes() {
 	# shellcheck disable=SC2016
-	start make bash -c 'one() { while :; do bash -c "for ((i = 0; i < 9000; i++)); do :; done"; done; }
+	start make bash -c 'one() { while :; do bash -c "for ((i = 0; i < 20000; i++)); do :; done"; done; }
 		one & one & one & one & wait'
 	gently 30 within 3600 4800 copy_fact n1 "$(job_id make)" demand
 	gently 30 within 3400 5200 node_fact n1 runnable
