@@ -6,6 +6,7 @@
 #include "daemon/guests_priv.h"
 
 #include "common/cgroup.h"
+#include "common/cleanup.h"
 #include "common/jobid.h"
 #include "common/log.h"
 #include "common/msg.h"
@@ -43,6 +44,7 @@ void guest_report_exited(struct guest *g)
 	Mosix__Load load = MOSIX__LOAD__INIT;
 
 	load_fill(g->d, home, &load);
+	msg_free(steal_ptr(g->exited->load)); /* what a guest says of it is nothing */
 	g->exited->load = &load;
 	/* Where there is no link now, the GuestList will say it. */
 	(void)node_send(g->d, home, MOSIX__MSG_TYPE__MSG_GUEST_EXITED, &g->exited->base);
