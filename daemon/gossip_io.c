@@ -121,7 +121,7 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	load_facts(io->d, &own);
+	load_facts(io->d, 0, &own);
 	gossip_set_facts(io->g, &own);
 	gossip_tick(io->g, gossip_now_ms());
 	try_seeds(io);
@@ -251,7 +251,7 @@ enum gossip_state gossip_io_state(const struct node *n, uint32_t *ret_incarnatio
 bool gossip_io_facts(const struct node *n, struct node_facts *ret)
 {
 	if (n->self) {
-		load_facts(n->d, ret);
+		load_facts(n->d, 0, ret);
 		return true;
 	}
 	return n->d->gossip && gossip_facts_of(n->d->gossip->g, gossip_now_ms(), n->number, ret);

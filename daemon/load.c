@@ -26,23 +26,17 @@ void load_from_facts(const struct node_facts *f, Mosix__Load *ret)
 	ret->cpu_class = f->cpu_class;
 }
 
-/* As node @to is told; 0: any. */
-static void facts_for(struct mosixd *d, uint32_t to, struct node_facts *ret)
+void load_facts(struct mosixd *d, uint32_t to, struct node_facts *ret)
 {
 	*ret = *sample_facts(d);
 	ret->runnable = balance_tell_tasks(d, to);
-}
-
-void load_facts(struct mosixd *d, struct node_facts *ret)
-{
-	facts_for(d, 0, ret);
 }
 
 void load_fill(struct mosixd *d, uint32_t to, Mosix__Load *ret)
 {
 	struct node_facts f;
 
-	facts_for(d, to, &f);
+	load_facts(d, to, &f);
 	load_from_facts(&f, ret);
 }
 

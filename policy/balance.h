@@ -57,7 +57,7 @@ void balance_configure(struct balance *b, const struct balance_config *c);
 struct balance_view {
 	int64_t now_ms;                 /* monotonic */
 	const struct node_facts *self;  /* runnable: the leaving view */
-	const struct node_facts *nodes; /* others, alive; runnable: as they export it */
+	const struct node_facts *nodes; /* others, alive; runnable: as they tell it */
 	size_t node_count;
 	uint32_t cluster;             /* nodes alive in all, this one too */
 	const struct job_facts *jobs; /* that run here */

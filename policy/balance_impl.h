@@ -75,7 +75,6 @@ enum survey_as {
 
 struct survey {
 	const struct balance_view *view;
-	enum survey_as as;
 	struct cost_scale scale;
 	struct target here;
 	double tasks; /* here; of these, here.cost.tasks may leave some out */

@@ -155,7 +155,6 @@ void survey_make(struct balance *b, const struct balance_view *v, enum survey_as
 	size_t most = TARGETS_MAX - TARGETS_FOR_JOB, first = 0, step = 1;
 
 	s->view = v;
-	s->as = as;
 	s->count = 0;
 	s->some = v->node_count > most;
 	cost_scale_init(&s->scale, v->cluster,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Load: the index and its smoothing. A node has two views of its own load, against ping-pong: it
- * underestimates itself when it looks for relief and overestimates itself to others.
+ * underestimates itself when it looks for relief and overestimates itself to others. The latter is
+ * for the classic rule (sim/); mosixd tells balance_exported().
  * Source: MOSIX for Linux (load balancing), as described in Barak, Guday, Wheeler, "The MOSIX
  * Distributed Operating System", and its descendants.
  */
