@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #define JOB_CLASS_MAX 7u
+/* That its user may name. */
+#define JOB_NODES_MAX 4096u
 
 struct guest;
 struct job;

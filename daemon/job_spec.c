@@ -24,7 +24,7 @@
 
 #define NAME_LEN 63
 #define IGNORED_MAX 64
-#define NODES_MAX 65535
+#define NODE_MAX 65535
 
 static bool is_string(const ProtobufCBinaryData *b)
 {
@@ -49,6 +49,21 @@ static int check_strings(const Mosix__JobSpec *s, struct err *e)
 	return 0;
 }
 
+/* It would be kept and sent along, of any size. */
+static int check_known(const Mosix__JobSpec *s, struct err *e)
+{
+	size_t unknown = s->base.n_unknown_fields;
+
+	for (size_t i = 0; i < s->n_rlimits; i++)
+		unknown += s->rlimits[i]->base.n_unknown_fields;
+	if (s->winsize)
+		unknown += s->winsize->base.n_unknown_fields;
+	return unknown ? err_set(e, -EINVAL,
+				 "The job is described in words that this mosixd does not "
+				 "know; is it older than mosix-run?")
+		       : 0;
+}
+
 /* Decisions want the list of nodes sorted. */
 static int by_number(const void *a, const void *b)
 {
@@ -62,10 +77,11 @@ static int check_wishes(const Mosix__JobSpec *s, struct err *e)
 	if (s->job_class > JOB_CLASS_MAX)
 		return err_set(e, -EINVAL, "There is no class %u; classes are numbers from 0 to %u",
 			       s->job_class, JOB_CLASS_MAX);
-	if (s->n_allowed > NODES_MAX)
-		return err_set(e, -EINVAL, "The list of nodes is too long");
+	if (s->n_allowed > JOB_NODES_MAX)
+		return err_set(e, -EINVAL, "%zu nodes are named; %u are the most", s->n_allowed,
+			       JOB_NODES_MAX);
 	for (size_t i = 0; i < s->n_allowed; i++)
-		if (s->allowed[i] < 1 || s->allowed[i] > NODES_MAX)
+		if (s->allowed[i] < 1 || s->allowed[i] > NODE_MAX)
 			return err_set(e, -EINVAL, "There is no node %u", s->allowed[i]);
 	if (s->n_allowed)
 		qsort(s->allowed, s->n_allowed, sizeof(*s->allowed), by_number);
@@ -265,7 +281,9 @@ int job_spec_check(const struct client *c, Mosix__JobSpec *s, struct err *e)
 {
 	int r;
 
-	r = check_strings(s, e);
+	r = check_known(s, e);
+	if (r == 0)
+		r = check_strings(s, e);
 	if (r == 0)
 		r = check_numbers(s, e);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/peer.h"
+#include "proto/messages.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -296,6 +297,9 @@ int node_send_raw(struct mosixd *d, uint32_t number, uint16_t type, const void *
 
 	if (!node_up(n))
 		return -ENOTCONN;
+	/* Its peer would close the connection. */
+	if (len > message_info(type)->max)
+		return -EMSGSIZE;
 	if (n->self)
 		return local_send(d, type, body, len);
 	link_used(n);

@@ -29,6 +29,8 @@
 #define SMALL (64 * KIB)
 /* Lists of all jobs or guests, or a JobSpec without argv and environment. */
 #define LARGE (1024 * KIB)
+/* A user's Request is still SMALL when it is forwarded to another node. */
+#define REQUEST_MAX (SMALL - KIB)
 /* A JobStart leaves room for what the daemon adds before it becomes a GuestStart. */
 #define JOB_MAX (MESSAGE_MAX - LARGE)
 /* LINK_REF + LINK_HEADER + LINK_DATA_MAX of job/link.h. */
@@ -95,7 +97,7 @@ static const struct message_info table[] = {
 	ROW(DEPUTY_HELLO,     D(deputy_hello),  SMALL,       FROM_USER,  0),
 	ROW(JOB_SIGNAL,       D(guest_signal),  SMALL,       0,          FROM_USER),
 	ROW(JOB_MOVED,        D(job_moved),     SMALL,       0,          TO_USER),
-	ROW(REQUEST,          D(request),       SMALL,       FROM_USER,  FROM_USER),
+	ROW(REQUEST,          D(request),       REQUEST_MAX, FROM_USER,  FROM_USER),
 	ROW(REPLY,            D(reply),         MESSAGE_MAX, 0,          TO_USER),
 
 	ROW(MFS_CONFIG,       D(mfs_config),    MESSAGE_MAX, 0,          TO_MFS),

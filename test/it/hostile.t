@@ -213,6 +213,18 @@ fuzz_local() { # USER SOCKET
 	wait_for 20 same_fds mosixd
 }
 try "wild requests of a user" fuzz_local bob control.sock
+# To a job of n4, so that n1 passes it on: the link between them bears it, or n1 does not take it.
+long_request() {
+	local links size
+	links="$(links_made)"
+	for size in 1000 62000 64000 64450 64480 65000 65480 65500 65520 65530 70000; do
+		fails lab sh -u bob n1 sh -c 'mosixctl migrate 4.1 "$(head -c '$size' /dev/zero | tr "\\0" x)"' 2>/dev/null
+	done
+	assert_eq "$(links_made)" "$links" "times that links were made"
+	unharmed
+}
+links_made() { lab sh n1 journalctl -q -b -o cat -u mosixd | grep -cE '^Link to .* is up'; }
+try "requests as long as a user may make them" long_request
 try "wild requests of root" fuzz_local root control.sock
 try "wild guests" fuzz_local root guest.sock
 

@@ -10,6 +10,7 @@
 #include <termios.h>
 
 #include "common/msg.h"
+#include "daemon/balance.h"
 #include "daemon/control.h"
 #include "daemon/jobs_priv.h"
 #include "daemon/mosixd.h"
@@ -104,6 +105,26 @@ static void test_not_the_callers_word(void **state)
 	msg_free(s);
 }
 
+static void add_limit(Mosix__JobSpec *s, uint32_t resource, uint64_t soft, uint64_t hard)
+{
+	Mosix__Rlimit *l = malloc(sizeof(*l));
+
+	mosix__rlimit__init(l);
+	l->has_resource = l->has_soft = l->has_hard = true;
+	l->resource = resource;
+	l->soft = soft;
+	l->hard = hard;
+	s->rlimits = reallocarray(s->rlimits, s->n_rlimits + 1, sizeof(*s->rlimits));
+	s->rlimits[s->n_rlimits++] = l;
+}
+
+static void add_unknown(ProtobufCMessage *m)
+{
+	m->unknown_fields = calloc(1, sizeof(*m->unknown_fields));
+	m->n_unknown_fields = 1;
+	m->unknown_fields[0].tag = 1000;
+}
+
 #define REFUSED(change)                              \
 	do {                                         \
 		Mosix__JobSpec *s = good_spec();     \
@@ -130,19 +151,10 @@ static void test_refused(void **state)
 	REFUSED(s->stdio[2] = -1);
 	REFUSED((s->has_termios = true, s->termios = bytes("short")));
 	REFUSED((s->ignored_signals = calloc(1, 4), s->n_ignored_signals = 1));
-}
-
-static void add_limit(Mosix__JobSpec *s, uint32_t resource, uint64_t soft, uint64_t hard)
-{
-	Mosix__Rlimit *l = malloc(sizeof(*l));
-
-	mosix__rlimit__init(l);
-	l->has_resource = l->has_soft = l->has_hard = true;
-	l->resource = resource;
-	l->soft = soft;
-	l->hard = hard;
-	s->rlimits = reallocarray(s->rlimits, s->n_rlimits + 1, sizeof(*s->rlimits));
-	s->rlimits[s->n_rlimits++] = l;
+	REFUSED((s->allowed = calloc(1, 4), s->n_allowed = 1));
+	REFUSED((s->allowed = calloc(JOB_NODES_MAX + 1, 4), s->n_allowed = JOB_NODES_MAX + 1));
+	REFUSED(add_unknown(&s->base));
+	REFUSED((add_limit(s, RLIMIT_CORE, 1, 1), add_unknown(&s->rlimits[0]->base)));
 }
 
 static void test_limits(void **state)
