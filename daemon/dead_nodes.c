@@ -33,17 +33,17 @@ static void freeze(struct guest *g)
 	else
 		log_warn("Guest %s is frozen until %s comes back", guest_title(g),
 			 node_title(g->d, jobid_home(g->key.job)));
-	g->frozen_lost = true;
+	g->frozen_lost = r >= 0 || r == -ETIMEDOUT;
 }
 
-static void thaw(struct guest *g, bool perhaps)
+static void thaw(struct guest *g)
 {
 	char group[CGROUP_PATH_MAX];
 	int r = 0;
 
-	guest_cgroup(g, group, sizeof(group));
-	if (!g->frozen_lost && !(perhaps && cgroup_frozen(group)))
+	if (!g->frozen_lost)
 		return;
+	guest_cgroup(g, group, sizeof(group));
 	g->frozen_lost = false;
 	if (g->state == MOSIX__GUEST_STATE__GUEST_RUNNING && !g->word.frozen)
 		r = cgroup_thaw(group);
@@ -110,14 +110,9 @@ void dead_nodes_tick(struct mosixd *d)
 			look_at(n, now);
 }
 
+/* What an earlier daemon has frozen goes on when its home has told of it (guest_control.c). */
 void dead_nodes_back(struct node *n)
 {
-	struct guest *g, *tmp;
-	/* An earlier daemon may have frozen it. */
-	bool perhaps = n->d->was_running && n->epoch == 1;
-
 	n->lost_ms = 0;
-	HASH_ITER (hh, n->d->guests->table, g, tmp)
-		if (jobid_home(g->key.job) == n->number)
-			thaw(g, perhaps);
+	each_guest(n, thaw);
 }

@@ -161,6 +161,8 @@ static int hello_of(struct guest *g, Mosix__GuestHello *m)
 	g->state = m->state;
 	g->init_pid = m->init_pid;
 	g->move = m->move;
+	if (g->word.told)
+		guest_apply_freezer(g);
 	resume_guest(g);
 	guests_check_settled(g->d);
 	return 0;

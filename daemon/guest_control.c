@@ -13,15 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOWED_MAX 65535u
-
 /* The guest process itself freezes and thaws the copy in a move; home says it again after that. */
-static void apply_freezer(const struct guest *g)
+void guest_apply_freezer(const struct guest *g)
 {
 	char group[CGROUP_PATH_MAX + 64];
 	int r;
 
-	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || g->move)
+	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || g->move || g->frozen_lost)
 		return;
 	guest_cgroup(g, group, sizeof(group));
 	/* Whether it is frozen at once is not waited for. */
@@ -71,14 +69,15 @@ int guests_on_control(struct mosixd *d, uint32_t from, Mosix__GuestControl *m)
 	struct guest *g;
 	bool frozen;
 
-	if (jobid_home(m->job) != from || m->n_allowed > ALLOWED_MAX)
+	if (jobid_home(m->job) != from || m->n_allowed > JOB_NODES_MAX)
 		return -EPROTO;
 	g = guests_find(d, m->job, m->gen);
 	if (!g)
 		return 0;
-	frozen = g->word.frozen;
+	/* An earlier daemon may have frozen it. */
+	frozen = g->word.frozen || (!g->word.told && g->inherited);
 	take_word(&g->word, m);
 	if (g->word.frozen || frozen)
-		apply_freezer(g);
+		guest_apply_freezer(g);
 	return 0;
 }

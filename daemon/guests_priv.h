@@ -28,6 +28,8 @@ void guest_gone(struct guest *g);
 void guest_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents);
 /* Gives it some seconds to dial back. */
 void guest_expect_back(struct guest *g);
+/* As its home has said last, if it runs and does not move. */
+void guest_apply_freezer(const struct guest *g);
 void guest_report_exited(struct guest *g);
 /* The process is to end by itself now, and then to be forgotten. */
 void guest_leave(struct guest *g);
