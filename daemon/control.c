@@ -57,6 +57,8 @@ struct client *control_find(struct mosixd *d, uint64_t serial)
 {
 	struct client *c;
 
+	if (!d->control) /* this daemon ends */
+		return NULL;
 	DL_SEARCH_SCALAR(d->control->clients, c, serial, serial);
 	return c;
 }

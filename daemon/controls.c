@@ -294,6 +294,8 @@ static void node_request(struct mosixd *d, const struct requester *who, const Mo
 		set(d, who, &k->block, true, "takes no jobs of other nodes");
 		break;
 	case MOSIX__REQUEST_OP__OP_UNBLOCK:
+		controls_wait_end(d, MOSIX__REQUEST_OP__OP_EXPEL,
+				  "The node takes jobs of other nodes again");
 		set(d, who, &k->block, false, "takes jobs of other nodes");
 		break;
 	case MOSIX__REQUEST_OP__OP_EXPEL:

@@ -38,6 +38,8 @@ void controls_request(struct mosixd *d, const struct requester *who, const Mosix
 void controls_soon(struct mosixd *d);
 /* Is this job to come home because its user waits for that? */
 bool controls_bringing(const struct job *j);
+/* The link to who asked is needed (link.shared). */
+void controls_mark_nodes(struct mosixd *d);
 /* Those who asked over that link wait no more. */
 void controls_node_down(struct node *n);
 

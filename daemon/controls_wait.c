@@ -12,6 +12,7 @@
 #include "daemon/control.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
+#include "daemon/links.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
@@ -27,6 +28,7 @@
 #define TRIES 3u
 #define WAITING_MAX 256u
 #define STAYS_MAX 32u
+#define LOOKS_MAX 64u /* for what keeps a job, at a time */
 /* What keeps jobs is looked up so rarely where there are many nodes. */
 #define LOOK_TICKS 4u
 #define LOOK_AT_ONCE 64u
@@ -77,6 +79,7 @@ static void note_stays(struct leaving *w, uint64_t job, bool held, const char *w
 
 static void count_guests(struct mosixd *d, struct leaving *w)
 {
+	unsigned int looks = 0;
 	char why[ERR_MAX];
 
 	for (struct guest *g = guests_first(d); g; g = g->hh.next) {
@@ -87,7 +90,9 @@ static void count_guests(struct mosixd *d, struct leaving *w)
 		w->left++;
 		stuck = balance_is_stuck(g, TRIES, why);
 		w->stuck += stuck;
-		if (w->stay_count < STAYS_MAX && (stuck || balance_waits(g, why)))
+		/* It is asked of every node. */
+		if (w->stay_count < STAYS_MAX &&
+		    (stuck || (looks++ < LOOKS_MAX && balance_waits(g, why))))
 			note_stays(w, g->key.job, stuck, why);
 	}
 }
@@ -194,7 +199,7 @@ static void leaving_free(struct mosixd *d, struct leaving *w)
 
 static bool asker_is_gone(struct mosixd *d, const struct leaving *w)
 {
-	return w->who.client && !control_find(d, w->who.client);
+	return w->who.client ? !control_find(d, w->who.client) : !w->who.node;
 }
 
 /* ------------------------------------------------------------------ bringing home */
@@ -357,6 +362,14 @@ void controls_node_down(struct node *n)
 	LL_FOREACH (n->d->controls->waiting, w)
 		if (w->who.node == n->number)
 			w->who = (struct requester){.uid = w->who.uid};
+}
+
+void controls_mark_nodes(struct mosixd *d)
+{
+	struct leaving *w;
+
+	LL_FOREACH (d->controls->waiting, w)
+		links_mark(d, w->who.node);
 }
 
 void controls_wait_free(struct mosixd *d)

@@ -10,6 +10,7 @@
 #include "daemon/conn.h"
 #include "daemon/controls.h"
 #include "daemon/jobs.h"
+#include "daemon/links.h"
 #include "daemon/load.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
@@ -304,10 +305,6 @@ void guests_mark_nodes(struct mosixd *d)
 {
 	struct guest *g, *tmp;
 
-	HASH_ITER (hh, d->guests->table, g, tmp) {
-		struct node *n = nodes_find(d, jobid_home(g->key.job));
-
-		if (n)
-			n->link.shared = true;
-	}
+	HASH_ITER (hh, d->guests->table, g, tmp)
+		links_mark(d, jobid_home(g->key.job));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A node says which copies of our jobs it has; what is made of it is policy/reconcile.h's. */
 #include "daemon/jobs_priv.h"
+#include "daemon/links.h"
 
 #include "common/cleanup.h"
 #include "common/jobid.h"
@@ -160,21 +161,13 @@ void jobs_node_dead(struct node *n)
 			job_end(j, NULL, text);
 }
 
-static void mark(struct mosixd *d, uint32_t number)
-{
-	struct node *n = nodes_find(d, number);
-
-	if (n)
-		n->link.shared = true;
-}
-
 void jobs_mark_nodes(struct mosixd *d)
 {
 	struct job *j, *tmp;
 
 	HASH_ITER (hh, d->jobs->table, j, tmp) {
-		mark(d, j->copy.node);
+		links_mark(d, j->copy.node);
 		if (j->move)
-			mark(d, j->destination);
+			links_mark(d, j->destination);
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "daemon/conn.h"
+#include "daemon/controls.h"
 #include "daemon/dial.h"
 #include "daemon/dispatch.h"
 #include "daemon/gossip_io.h"
@@ -13,6 +14,7 @@
 #include "daemon/move.h"
 #include "daemon/nodes.h"
 #include "daemon/peer.h"
+#include "daemon/requests.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +155,14 @@ static void count(struct mosixd *d)
 	d->mesh = alive <= d->config.conf.mesh;
 }
 
+void links_mark(struct mosixd *d, uint32_t node)
+{
+	struct node *n = nodes_find(d, node);
+
+	if (n)
+		n->link.shared = true;
+}
+
 static void mark_shared(struct mosixd *d)
 {
 	for (struct node *n = nodes_first(d); n; n = n->hh.next)
@@ -162,6 +172,10 @@ static void mark_shared(struct mosixd *d)
 		jobs_mark_nodes(d);
 	if (d->guests)
 		guests_mark_nodes(d);
+	if (d->requests)
+		requests_mark_nodes(d);
+	if (d->controls)
+		controls_mark_nodes(d);
 }
 
 static void look_at(struct node *n)

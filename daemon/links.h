@@ -2,7 +2,8 @@
 /*
  * Which nodes there are links to. Up to [cluster] mesh nodes all have links to all; of two the one
  * with the lower number dials. In a larger cluster a link is made when there is something to send,
- * by either side, is kept while a job is shared, and is dropped a minute after its last use.
+ * by either side, is kept while a job is shared or an answer awaited, and is dropped a minute after
+ * its last use.
  */
 #ifndef MOSIX_DAEMON_LINKS_H
 #define MOSIX_DAEMON_LINKS_H
@@ -22,7 +23,7 @@ struct node_link {
 	size_t queued_bytes;
 	int64_t used_ms;   /* last message but Ping, either way */
 	int64_t failed_ms; /* last failure to reach it; 0 = none since the last link */
-	bool shared;       /* a job of one is at the other */
+	bool shared;       /* a job of one is at the other, or one waits for the other's answer */
 };
 
 /* Each step of gossip, and when something has changed: makes and drops links. */
@@ -33,6 +34,8 @@ bool link_is_wanted(const struct node *n);
 bool link_can_be_made(const struct node *n);
 /* Something is about to be sent, or came. */
 void link_used(struct node *n);
+/* It is needed: in the marking of links that is done each time (links_tick). */
+void links_mark(struct mosixd *d, uint32_t node);
 /* It is to be made, although nothing is to be sent yet. */
 void link_make(struct node *n);
 /* A message for when the link is up. 0, -ENOTCONN: too many wait already; -ENOMEM. */

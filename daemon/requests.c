@@ -10,6 +10,7 @@
 #include "daemon/explain.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
+#include "daemon/links.h"
 #include "daemon/metrics.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
@@ -115,6 +116,14 @@ void requests_free(struct mosixd *d)
 		pending_free(d->requests->list);
 	free(d->requests);
 	d->requests = NULL;
+}
+
+void requests_mark_nodes(struct mosixd *d)
+{
+	struct pending *p;
+
+	DL_FOREACH (d->requests->list, p)
+		links_mark(d, p->node);
 }
 
 static void on_timeout(struct ev_loop *loop, struct ev_timer *w, int revents)

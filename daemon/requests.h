@@ -27,6 +27,8 @@ struct requester {
 
 int requests_new(struct mosixd *d);
 void requests_free(struct mosixd *d);
+/* Links to those whose answer is awaited are needed. */
+void requests_mark_nodes(struct mosixd *d);
 
 void request_from_client(struct client *c, Mosix__Request *m);
 /* Sends @m; the last one unless @m->more. Its req is set here. */

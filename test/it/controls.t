@@ -289,6 +289,25 @@ expels() {
 }
 step "expel sends the guests away, once" expels
 
+takes_guests() { # 0 or 1: does n2 say that it takes them
+	lab sh n2 mosixctl metrics | grep "^mosix_node_flag{flag=\"no_guests\"} $((1 - $1))" >/dev/null
+}
+taken_back() {
+	counting kept -n n2
+	for i in n3 n4; do ctl block $i; done
+	ctl drain -q n1
+	lab sh n1 sh -c 'rm -f /root/expel.*; mosixctl expel n2 >/root/expel.err 2>&1; echo $? >/root/expel.rc' &
+	wait_for 10 takes_guests 0
+	ctl unblock n2
+	wait_for 10 lab sh n1 test -s /root/expel.rc
+	assert_eq "$(lab sh n1 cat /root/expel.rc)" 1 "exit status of an expel that was taken back"
+	assert_match "$(lab sh n1 cat /root/expel.err)" "takes jobs of other nodes again"
+	takes_guests 1
+	job_is_on kept 2
+	counted kept
+}
+step "unblock takes back an expel that waits" taken_back
+
 at_most_one() { [ "$(job_count_on 2)" -le 1 ]; }
 surplus() {
 	local i
@@ -335,6 +354,25 @@ settings() {
 	assert_eq "$(controls_of n2)" ""
 }
 step "what is set is kept, and what is taken back is not" settings
+
+speed_of() { # NODE, as n1 hears of it
+	lab sh n1 mosixctl nodes --json | python3 -c '
+import json, sys
+print(*(n["speed"] for n in json.load(sys.stdin)["nodes"] if n["name"] == sys.argv[1]))' "$1"
+}
+speed_is() { [ "$(speed_of "$1")" = "$2" ]; }
+speeds() {
+	local measured
+	measured=$(speed_of n2)
+	assert_between "$measured" 100 1000000 "measured speed"
+	ctl speed n2 $((measured * 2))
+	wait_for 10 speed_is n2 $((measured * 2))
+	restart_daemon n2
+	wait_for 10 speed_is n2 $((measured * 2))
+	ctl speed n2 0
+	wait_for 10 speed_is n2 "$measured"
+}
+step "a speed that was set counts, also after a restart, until it is taken back" speeds
 
 bad_config() {
 	local line
