@@ -15,6 +15,7 @@
 #include "daemon/nodes.h"
 #include "daemon/report.h"
 #include "daemon/requests.h"
+#include "daemon/sample.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -196,6 +197,23 @@ static void write_load(struct mosixd *d, struct metrics_write *w)
 	write_flags(w, l.flags);
 }
 
+static void write_pressure(struct mosixd *d, struct metrics_write *w)
+{
+	const struct sample_more *m = sample_more(d);
+
+	metrics_family(
+		w, "mosix_pressure_ratio", "gauge", "ratio",
+		"Share of the last second in which something had to wait for it; 0 where the "
+		"kernel does not tell.");
+	metrics_sample(w, m->pressure.cpu / 1000.0, "", "resource", "cpu");
+	metrics_sample(w, m->pressure.memory / 1000.0, "", "resource", "memory");
+	metrics_sample(w, m->pressure.io / 1000.0, "", "resource", "io");
+	gauge(w, "mosix_swap_size_bytes", "bytes", (double)m->swap_total * (1 << 20),
+	      "Swap that the node may use.");
+	gauge(w, "mosix_swap_free_bytes", "bytes", (double)m->swap_free * (1 << 20),
+	      "What is left of it.");
+}
+
 /* ------------------------------------------------------------------ jobs and moves */
 
 static void write_jobs(struct mosixd *d, struct metrics_write *w)
@@ -343,6 +361,7 @@ char *metrics_text(struct mosixd *d)
 		return NULL;
 	write_build(d, &w);
 	write_load(d, &w);
+	write_pressure(d, &w);
 	write_jobs(d, &w);
 	write_moves(d->metrics, &w);
 	write_members(d, &w);

@@ -60,6 +60,21 @@ static void take(struct sample *s, const struct sample_reading *r)
 	s->facts.mem_free = r->mem_free;
 }
 
+static void feel_memory(struct mosixd *d)
+{
+	struct sample *s = d->sample;
+	bool was = s->flags & NODE_MEMORY_LOW;
+
+	s->stalled = load_smooth_used(s->stalled, s->more.pressure.memory);
+	sample_set_flags(d, NODE_MEMORY_LOW,
+			 load_memory_low(was, &s->facts, s->stalled) ? NODE_MEMORY_LOW : 0);
+	if (was != ((s->flags & NODE_MEMORY_LOW) != 0))
+		log_info("Memory is %s: %u of %u MiB are free, %u/1000 of the time something waits "
+			 "for memory",
+			 was ? "no longer short" : "short", s->facts.mem_free, s->facts.mem_total,
+			 s->stalled);
+}
+
 static void log_node(struct sample *s)
 {
 	const struct sample_pressure *p = &s->more.pressure;
@@ -88,6 +103,7 @@ static void on_beat(struct ev_loop *loop, struct ev_periodic *w, int revents)
 	sample_jobs_tick(d, &jobs);
 	sample_node_look(&s->node, now, &jobs, &r);
 	take(s, &r);
+	feel_memory(d);
 	load_sample(&s->views, r.more.runnable);
 	controls_publish(d);
 	if (log_level >= LOG_DEBUG) {

@@ -46,6 +46,7 @@ struct sample {
 	struct load_views views;
 	struct node_facts facts;
 	struct sample_more more;
+	uint32_t stalled; /* pressure.memory, smoothed */
 	struct sample_speed speed;
 	uint32_t flags; /* as others set them */
 };

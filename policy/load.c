@@ -41,6 +41,11 @@ bool load_owner_busy(bool was, const struct node_facts *n, uint64_t guests)
 	return own * (was ? 4 : 2) >= n->cpus;
 }
 
+bool load_memory_low(bool was, const struct node_facts *n, uint32_t stalled)
+{
+	return n->mem_free < n->mem_total / 4 && stalled >= (was ? 25 : 100);
+}
+
 uint32_t node_capacity(const struct node_facts *n)
 {
 	uint64_t c = (uint64_t)n->cpus * n->speed / SPEED_STANDARD;

@@ -28,6 +28,12 @@ uint32_t load_smooth_used(uint32_t old, uint32_t sample);
  * of its CPUs, and may again when they take less than a quarter. @was: the answer before. */
 bool load_owner_busy(bool was, const struct node_facts *n, uint64_t guests);
 
+/* Is memory short, by what is felt of it rather than by what is left? From a tenth of the time on
+ * in which something waits for memory (@stalled, in 1/1000, smoothed like CPU use), until that is
+ * less than a fortieth; but not while a quarter is free: then it is a lesser limit that is felt.
+ * @was: the answer before. */
+bool load_memory_low(bool was, const struct node_facts *n, uint32_t stalled);
+
 /* What it can do: CPUs times speed, in 1/1000 standard CPUs; at least 1. */
 uint32_t node_capacity(const struct node_facts *n);
 /* LOAD_STANDARD · runnable / CPUs / (speed / SPEED_STANDARD) */

@@ -165,6 +165,21 @@ static void test_owner(void **state)
 	assert_false(load_owner_busy(true, &n, 9000));
 }
 
+static void test_memory_low(void **state)
+{
+	struct node_facts n = {.mem_total = 4000, .mem_free = 999};
+
+	(void)state;
+	assert_false(load_memory_low(false, &n, 99));
+	assert_true(load_memory_low(false, &n, 100));
+	assert_true(load_memory_low(true, &n, 25));
+	assert_false(load_memory_low(true, &n, 24));
+	n.mem_free = 1000;
+	assert_false(load_memory_low(true, &n, 1000));
+	n = (struct node_facts){0}; /* nothing is known of it */
+	assert_false(load_memory_low(false, &n, 1000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_views),           cmocka_unit_test(test_views_arrive),
 		cmocka_unit_test(test_smooth),          cmocka_unit_test(test_index),
 		cmocka_unit_test(test_index_limits),    cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_memory_low),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
