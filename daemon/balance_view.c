@@ -47,15 +47,13 @@ static bool is_asked_for(const struct guest *g)
 static uint32_t flags_of(const struct guest *g)
 {
 	const struct guest_word *w = &g->word;
-	bool must = controls_drain(g->d) || controls_expel(g->d);
 	uint32_t flags = 0;
 
 	if (w->lock)
-		flags |= must ? JOB_LOCKED | JOB_UNMOVABLE : JOB_LOCKED;
-	/* Somebody's word moves them, balancing alone does not. */
-	if (w->frozen && !must)
+		flags |= JOB_LOCKED;
+	if (w->frozen)
 		flags |= JOB_FROZEN;
-	if (w->stay && !must)
+	if (w->stay)
 		flags |= JOB_STAYS;
 	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || g->move || is_asked_for(g))
 		flags |= JOB_MOVING;

@@ -10,7 +10,9 @@
 #include <utlist.h>
 
 #define LOCKED "It is locked to where it is (mosixctl unlock lets it go)."
-#define FROZEN "It is frozen (mosixctl continue lets it run); only somebody's word moves it."
+#define FROZEN                                                                                    \
+	"It is frozen (mosixctl continue lets it run); only somebody's word, or lack of memory, " \
+	"moves it."
 
 /* Newest first. */
 static size_t add_decisions(const struct job *j, const Mosix__GuestChecked *m,

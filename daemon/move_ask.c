@@ -63,9 +63,9 @@ static int check(const struct job *j, uint32_t from, const Mosix__MoveAsk *m, st
 		return 0;
 	if (controls_bringing(j))
 		return err_set(e, -EBUSY, "Its user brings it home");
-	if (j->frozen)
+	if (j->frozen && m->decision->reason != BALANCE_MEMORY)
 		return err_set(e, -EPERM, "It is frozen");
-	if (controls_stay(j->d) && m->decision->reason != BALANCE_MEMORY)
+	if (controls_stay(j->d))
 		return err_set(e, -EPERM, "The jobs of its home stay where they are");
 	return 0;
 }

@@ -129,7 +129,8 @@ void balance_explain(struct balance *b, const struct balance_view *v, const stru
 		enum balance_reason r = ret->reason;
 
 		survey_make(b, v, SURVEY_LEAVING);
-		load_explain(b, v, j, ret);
+		if (!leave_explain(b, v, j, ret))
+			load_explain(b, v, j, ret);
 		/* It would go, but another goes first. */
 		if (ret->to != v->self->node && (goes || r == BALANCE_STAYS_BUSY)) {
 			ret->reason = BALANCE_STAYS_BUSY;

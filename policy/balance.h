@@ -110,8 +110,8 @@ struct balance_decision {
 /* At most one job, since one decision at a time leaves a node. The order of reasons: drain, memory,
  * owner (expel, or NODE_OWNER_BUSY and its work waits for a CPU), load and files. True: @ret says
  * who goes where, with its numbers; the target is debited at once. False: nothing to do; only
- * @ret->reason is meant (balance_explain() has the numbers). Locks and stay do not count for drain
- * and expel; a job of a node that takes no guests may always go home. */
+ * @ret->reason is meant (balance_explain() has the numbers). Stay and freezing do not
+ * count for drain and expel, locks do; a job of a node that takes no guests may always go home. */
 bool balance_decide(struct balance *b, const struct balance_view *v, struct balance_decision *ret);
 
 /* What balance_decide() would say of one job, with no consequences: for people. */

@@ -77,7 +77,8 @@ struct survey {
 	const struct balance_view *view;
 	struct cost_scale scale;
 	struct target here;
-	double tasks; /* here; of these, here.cost.tasks may leave some out */
+	double tasks;    /* here; of these, here.cost.tasks may leave some out */
+	double promised; /* MiB of here's, to jobs that have not taken them yet */
 	struct target nodes[TARGETS_MAX];
 	size_t count;
 	size_t base; /* of these; the others were added for one job */
@@ -171,6 +172,9 @@ bool decide_drain(struct balance *b, const struct balance_view *v, struct balanc
 bool decide_owner(struct balance *b, const struct balance_view *v, struct balance_decision *ret);
 bool decide_memory(struct balance *b, const struct balance_view *v, struct balance_decision *ret);
 bool decide_load(struct balance *b, const struct balance_view *v, struct balance_decision *ret);
+/* Of one job that must leave, as if it were the first; false: it need not. */
+bool leave_explain(struct balance *b, const struct balance_view *v, const struct job_facts *j,
+		   struct balance_decision *ret);
 /* Is it worth looking where @j could go for the sake of load? */
 bool load_may_move(const struct balance *b, const struct balance_view *v,
 		   const struct job_facts *j);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Leaving because the node must be empty (drain), or because its owner needs it. Locks and the
- * like do not count if somebody has said so.
+ * Leaving because the node must be empty (drain), or because its owner needs it. If somebody has
+ * said so, only a user's lock holds a job.
  */
 #include "policy/balance_impl.h"
 #include <math.h>
@@ -38,10 +38,12 @@ static struct pick pick_home(struct balance *b, const struct job_facts *j)
 static bool first_to_leave(struct balance *b, const struct balance_view *v, bool guests_only,
 			   bool forced, struct balance_decision *ret)
 {
-	uint32_t held = JOB_MOVING | JOB_UNMOVABLE | (forced ? 0 : JOB_LOCKED | JOB_STAYS);
+	uint32_t held = JOB_MOVING | JOB_UNMOVABLE | JOB_LOCKED;
 	uint32_t soonest = UINT32_MAX;
 	bool found = false;
 
+	/* A frozen one's leaving frees no CPU. */
+	held |= forced ? 0 : JOB_STAYS | JOB_FROZEN;
 	for (size_t i = 0; i < v->job_count; i++) {
 		const struct job_facts *j = &v->jobs[i];
 		struct pick p;
@@ -73,6 +75,16 @@ static bool owner_waits(const struct balance *b, const struct balance_view *v)
 	return guests > 0 && tasks > v->self->cpus && tasks - guests > OWNER_WORK;
 }
 
+static bool is_drained(const struct balance_view *v)
+{
+	return v->drain || (v->self->flags & NODE_DRAINING);
+}
+
+static bool is_owners(const struct balance *b, const struct balance_view *v)
+{
+	return v->expel || ((v->self->flags & NODE_OWNER_BUSY) && owner_waits(b, v));
+}
+
 bool decide_drain(struct balance *b, const struct balance_view *v, struct balance_decision *ret)
 {
 	ret->reason = BALANCE_DRAIN;
@@ -84,15 +96,39 @@ bool decide_drain(struct balance *b, const struct balance_view *v, struct balanc
 
 bool decide_owner(struct balance *b, const struct balance_view *v, struct balance_decision *ret)
 {
-	bool busy = (v->self->flags & NODE_OWNER_BUSY) && owner_waits(b, v);
-
-	if (!v->expel && !busy)
+	if (!is_owners(b, v))
 		return false;
 	ret->reason = BALANCE_OWNER;
 	if (first_to_leave(b, v, true, v->expel, ret))
 		return true;
 	ret->reason = BALANCE_NOTHING;
 	return false;
+}
+
+/* What keeps it where it is, not only that no other node is better. */
+static bool is_hold(enum balance_reason r)
+{
+	return r == BALANCE_STAYS_LOCKED || r == BALANCE_STAYS_BUSY || r == BALANCE_STAYS_UNMOVABLE;
+}
+
+bool leave_explain(struct balance *b, const struct balance_view *v, const struct job_facts *j,
+		   struct balance_decision *ret)
+{
+	struct balance_view alone = *v;
+	bool drain = is_drained(v);
+
+	if (!drain && (j->home == v->self->node || !is_owners(b, v)))
+		return false;
+	alone.jobs = j;
+	alone.job_count = 1;
+	ret->reason = drain ? BALANCE_DRAIN : BALANCE_OWNER;
+	if (first_to_leave(b, &alone, !drain, drain || v->expel, ret))
+		return true;
+	load_explain(b, v, j, ret);
+	ret->to = v->self->node;
+	if (!is_hold(ret->reason))
+		ret->reason = BALANCE_STAYS_NOWHERE;
+	return true;
 }
 
 enum balance_why balance_why_stays(struct balance *b, const struct balance_view *v,

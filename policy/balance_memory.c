@@ -17,6 +17,7 @@ struct pressure {
 	double growth; /* MiB/s of all jobs */
 };
 
+/* A frozen one, too: it goes on to be frozen there, and what it has is free here. */
 static bool may_go(const struct job_facts *j)
 {
 	return !(j->flags & (JOB_LOCKED | JOB_MOVING | JOB_UNMOVABLE | JOB_STAYS)) && j->memory;
@@ -24,7 +25,8 @@ static bool may_go(const struct job_facts *j)
 
 static struct pressure pressure_here(const struct balance *b, const struct balance_view *v)
 {
-	struct pressure p = {.room = b->survey->here.room};
+	/* Nobody has to leave for what somebody only said. */
+	struct pressure p = {.room = b->survey->here.room + b->survey->promised};
 
 	/* It feels short of memory before the numbers say so. */
 	if (v->self->flags & NODE_MEMORY_LOW)

@@ -144,7 +144,8 @@ static void add_self(struct balance *b, const struct balance_view *v, enum surve
 	coming_here(b, v, &coming, &memory);
 	state_left(b, v->now_ms, &left, &left_memory);
 	tasks = as == SURVEY_LEAVING ? tasks_leaving(b, v) : tasks_now(b, v);
-	memory += memory_promised(b, v) - left_memory;
+	b->survey->promised = memory_promised(b, v);
+	memory += b->survey->promised - left_memory;
 	target_init(b, &b->survey->here, v->self, tasks + coming, memory);
 	b->survey->tasks = b->survey->here.cost.tasks;
 }
@@ -171,38 +172,27 @@ void survey_make(struct balance *b, const struct balance_view *v, enum survey_as
 	s->base = s->count;
 }
 
-static void add_by_number(struct balance *b, uint32_t node)
+static void add_once(struct balance *b, const struct node_facts *n)
 {
-	struct survey *s = b->survey;
+	const struct survey *s = b->survey;
 
-	if (s->count == TARGETS_MAX || node == s->view->self->node)
-		return;
 	for (size_t i = 0; i < s->count; i++)
-		if (s->nodes[i].facts->node == node)
+		if (s->nodes[i].facts->node == n->node)
 			return;
-	for (size_t i = 0; i < s->view->node_count; i++) {
-		if (s->view->nodes[i].node != node)
-			continue;
-		add_target(b, &s->view->nodes[i]);
-		return;
-	}
+	if (s->count < TARGETS_MAX)
+		add_target(b, n);
 }
 
-/* Of many nodes only some are looked at: those that a job has to do with must be among them. */
-static void add_for_job(struct balance *b, const struct job_facts *j)
+static void add_by_number(struct balance *b, uint32_t node)
 {
-	double longest = b->survey->scale.longest;
+	const struct balance_view *v = b->survey->view;
 
-	b->survey->count = b->survey->base;
-	if (!b->survey->some)
+	for (size_t i = 0; i < v->node_count; i++) {
+		if (v->nodes[i].node != node)
+			continue;
+		add_once(b, &v->nodes[i]);
 		return;
-	if (j->home)
-		add_by_number(b, j->home);
-	for (unsigned int i = 0; i < JOB_FILE_NODES && j->files[i].rate; i++)
-		add_by_number(b, j->files[i].node);
-	for (uint32_t i = 0; i < j->allowed_count && b->survey->count < TARGETS_MAX; i++)
-		add_by_number(b, j->allowed[i]);
-	b->survey->scale.longest = longest; /* there are prices already */
+	}
 }
 
 static int compare_nodes(const void *a, const void *b)
@@ -218,14 +208,31 @@ static bool job_allowed(const struct job_facts *j, uint32_t node)
 	       bsearch(&node, j->allowed, j->allowed_count, sizeof(node), compare_nodes) != NULL;
 }
 
+/* Of many nodes only some are looked at: those that a job has to do with must be among them. */
+static void add_for_job(struct balance *b, const struct job_facts *j)
+{
+	const struct balance_view *v = b->survey->view;
+	double longest = b->survey->scale.longest;
+
+	b->survey->count = b->survey->base;
+	if (!b->survey->some)
+		return;
+	if (j->home)
+		add_by_number(b, j->home);
+	for (unsigned int i = 0; i < JOB_FILE_NODES && j->files[i].rate; i++)
+		add_by_number(b, j->files[i].node);
+	for (size_t i = 0; j->allowed && i < v->node_count; i++)
+		if (job_allowed(j, v->nodes[i].node))
+			add_once(b, &v->nodes[i]);
+	b->survey->scale.longest = longest; /* there are prices already */
+}
+
 static enum balance_why takes_guest(const struct node_facts *n, const struct job_facts *j)
 {
 	if (n->flags & NODE_OWNER_BUSY)
 		return BALANCE_WHY_OWNER;
 	if (n->flags & NODE_NO_GUESTS)
 		return n->flags & NODE_FULL ? BALANCE_WHY_FULL : BALANCE_WHY_BLOCKED;
-	if (j->job_class == 0 || n->classes == 0)
-		return BALANCE_WHY_NOT;
 	return j->job_class < 8 && (n->classes >> j->job_class & 1) ? BALANCE_WHY_NOT
 								    : BALANCE_WHY_CLASS;
 }

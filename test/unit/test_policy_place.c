@@ -147,6 +147,9 @@ static void test_limits(void **state)
 	w.nodes[1].classes = 1 << 2;
 	w.nodes[2].classes = 1 << 3;
 	assert_int_equal(place(&w, &rq), 3);
+	rq.job.job_class = 0;
+	w.nodes[2].classes = 1 << 3 | 1;
+	assert_int_equal(place(&w, &rq), 4); /* no class is one, too */
 	rq.job.job_class = 5;
 	assert_int_equal(place(&w, &rq), 1); /* home takes its own */
 	world_done(&w);
