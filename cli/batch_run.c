@@ -3,6 +3,7 @@
 #include "cli/batch.h"
 #include "cli/deputy.h"
 #include "common/clock.h"
+#include "common/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -131,6 +132,8 @@ static int start_line(struct batch *b, struct batch_slot *s, struct batch_line *
 		return -errno;
 	if (pid == 0) {
 		leave_terminal(parent);
+		/* Its lock ends with the parent: who runs us again after a kill need not wait. */
+		fd_close(b->state_fd);
 		_exit(child(b, l, report));
 	}
 	s->pid = pid;
