@@ -101,8 +101,10 @@ void batch_free_lines(struct batch *b);
 /* Opens or makes the file, marks lines that are done. 0 or -errno with a sentence; *ret_gone: so
  * many that are done are not among the lines any more. */
 int batch_state_open(struct batch *b, size_t *ret_gone, struct err *e);
-/* @l has ended well. */
+/* @l has ended well, and what it wrote is out. */
 int batch_state_add(struct batch *b, const struct batch_line *l, struct err *e);
+/* What was added is on the disk. */
+int batch_state_sync(struct batch *b, struct err *e);
 
 /* Makes room for b->at_once jobs. */
 int batch_run_init(struct batch *b, struct err *e);
@@ -114,9 +116,10 @@ void batch_run_done(struct batch *b);
 int batch_output_init(struct batch *b, struct err *e);
 void batch_output_path(const struct batch *b, const struct batch_line *l, const char *kind,
 		       char ret[PATH_MAX]);
-/* @l has ended: shows what is to be shown by now. */
+bool batch_ended_well(const struct batch_line *l);
+/* @l has ended: shows what is to be shown by now, and notes which of it is done. */
 int batch_output_line(struct batch *b, struct batch_line *l, struct err *e);
-/* Nothing more will end: shows the rest. */
+/* Nothing more will end: shows and notes the rest. */
 int batch_output_rest(struct batch *b, struct err *e);
 void batch_output_done(struct batch *b);
 void batch_progress(struct batch *b, bool now);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the jobs wrote, the line of progress, and the summary. */
+/* What the jobs wrote, and the note that it is out; the line of progress; the summary. */
 #include "cli/batch.h"
 #include "cli/human.h"
 #include "common/cleanup.h"
@@ -119,35 +119,51 @@ static int show(struct batch *b, const struct batch_line *l, struct err *e)
 	return 0;
 }
 
+bool batch_ended_well(const struct batch_line *l)
+{
+	return !l->lost && WIFEXITED(l->status) && WEXITSTATUS(l->status) == 0;
+}
+
+/* Noted once its output is out: a line that a later run skips shows none. */
+static int pass_on(struct batch *b, const struct batch_line *l, struct err *e)
+{
+	int r = b->own_dir ? show(b, l, e) : 0;
+
+	return r == 0 && batch_ended_well(l) ? batch_state_add(b, l, e) : r;
+}
+
+static bool waits_for_others(const struct batch *b)
+{
+	return b->own_dir && b->opts.keep_order;
+}
+
 int batch_output_line(struct batch *b, struct batch_line *l, struct err *e)
 {
 	int r = 0;
 
-	if (!b->own_dir)
-		return 0;
-	if (!b->opts.keep_order)
-		return show(b, l, e);
-	while (r == 0 && b->shown < b->count) {
+	if (!waits_for_others(b))
+		r = pass_on(b, l, e);
+	while (waits_for_others(b) && r == 0 && b->shown < b->count) {
 		l = &b->lines[b->shown];
 		if (l->state != LINE_SKIPPED && l->state != LINE_ENDED)
 			break;
 		if (l->state == LINE_ENDED)
-			r = show(b, l, e);
+			r = pass_on(b, l, e);
 		b->shown++;
 	}
-	return r;
+	return r < 0 ? r : batch_state_sync(b, e);
 }
 
 int batch_output_rest(struct batch *b, struct err *e)
 {
 	int r = 0;
 
-	if (!b->own_dir || !b->opts.keep_order)
+	if (!waits_for_others(b))
 		return 0;
 	for (; r == 0 && b->shown < b->count; b->shown++)
 		if (b->lines[b->shown].state == LINE_ENDED)
-			r = show(b, &b->lines[b->shown], e);
-	return r;
+			r = pass_on(b, &b->lines[b->shown], e);
+	return r < 0 ? r : batch_state_sync(b, e);
 }
 
 static void remove_outputs(const struct batch *b, const struct batch_line *l)
@@ -197,8 +213,7 @@ static int print_json(const struct batch *b)
 	for (size_t i = 0; i < b->count; i++) {
 		const struct batch_line *l = &b->lines[i];
 
-		if (l->state == LINE_ENDED &&
-		    (l->lost || !WIFEXITED(l->status) || WEXITSTATUS(l->status)))
+		if (l->state == LINE_ENDED && !batch_ended_well(l))
 			json_array_append_new(failures, failure(l));
 	}
 	all = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "lines", (json_int_t)b->count,

@@ -172,11 +172,6 @@ static int start_some(struct batch *b, struct err *e)
 	return 0;
 }
 
-static bool ended_well(const struct batch_line *l)
-{
-	return !l->lost && WIFEXITED(l->status) && WEXITSTATUS(l->status) == 0;
-}
-
 static void say_failure(struct batch *b, const struct batch_line *l, const struct batch_report *rep)
 {
 	if (l->lost)
@@ -213,11 +208,9 @@ static int line_ended(struct batch *b, struct batch_slot *s, int status, struct 
 		return 0;
 	}
 	l->state = LINE_ENDED;
-	if (ended_well(l)) {
+	if (batch_ended_well(l)) {
 		b->succeeded++;
-		r = batch_output_line(b, l, e);
-		/* Once its output is out: a line that is skipped shows none. */
-		return r < 0 ? r : batch_state_add(b, l, e);
+		return batch_output_line(b, l, e);
 	}
 	b->failed++;
 	r = batch_output_line(b, l, e);

@@ -136,6 +136,12 @@ int batch_state_open(struct batch *b, size_t *ret_gone, struct err *e)
 	return 0;
 }
 
+static int cannot_write(const struct batch *b, struct err *e)
+{
+	return err_sys(e, -(errno ? errno : ENOSPC), "cannot write the state file %s",
+		       b->opts.state);
+}
+
 int batch_state_add(struct batch *b, const struct batch_line *l, struct err *e)
 {
 	char text[64];
@@ -145,8 +151,11 @@ int batch_state_add(struct batch *b, const struct batch_line *l, struct err *e)
 		return 0;
 	n = snprintf(text, sizeof(text), "%016" PRIx64 " %zu %s\n", l->hash, l->number,
 		     jobid_str(l->job).s);
-	if (write(b->state_fd, text, (size_t)n) != n || fdatasync(b->state_fd) < 0)
-		return err_sys(e, -(errno ? errno : ENOSPC), "cannot write the state file %s",
-			       b->opts.state);
-	return 0;
+	errno = 0;
+	return write(b->state_fd, text, (size_t)n) == n ? 0 : cannot_write(b, e);
+}
+
+int batch_state_sync(struct batch *b, struct err *e)
+{
+	return b->state_fd < 0 || fdatasync(b->state_fd) == 0 ? 0 : cannot_write(b, e);
 }

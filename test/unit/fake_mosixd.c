@@ -2,7 +2,8 @@
 /*
  * A daemon and a guest in one, for tests of the deputy alone: runs the programs that mosix-run asks
  * for as plain children, with the standard descriptors and the terminal that it asked for, and
- * joins them to it by a real job link. No containers, no moves, no other users.
+ * joins them to it by a real job link. For mosix-batch it is the only node of a cluster. No
+ * containers, no moves, no other users.
  *
  *	fake_mosixd SOCKET [relay] [cut] [restart]
  *
@@ -432,6 +433,23 @@ static void tell_end(struct job *j)
 	j->told = true;
 }
 
+/* For mosix-batch: one node, this one. */
+static void answer_nodes(struct job *j)
+{
+	Mosix__NodeRow row = MOSIX__NODE_ROW__INIT, *rows[] = {&row};
+	Mosix__NodeInfo info = MOSIX__NODE_INFO__INIT;
+	Mosix__Reply m = MOSIX__REPLY__INIT;
+
+	row.has_node = row.has_up = row.has_self = info.has_cpus = true;
+	row.node = 1;
+	row.up = row.self = true;
+	row.info = &info;
+	info.cpus = 2;
+	m.nodes = rows;
+	m.n_nodes = 1;
+	msg_send(j->control, MOSIX__MSG_TYPE__MSG_REPLY, &m.base, -1);
+}
+
 static void control_frame(struct job *j, const struct chan_frame *f)
 {
 	Mosix__GuestSignal *m;
@@ -439,6 +457,9 @@ static void control_frame(struct job *j, const struct chan_frame *f)
 	switch (f->type) {
 	case MOSIX__MSG_TYPE__MSG_JOB_START:
 		start_job(j, f);
+		return;
+	case MOSIX__MSG_TYPE__MSG_REQUEST:
+		answer_nodes(j);
 		return;
 	case MOSIX__MSG_TYPE__MSG_LINK:
 		if (j->path)
