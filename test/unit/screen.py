@@ -165,7 +165,7 @@ class Picture:
 class Terminal:
     """with Terminal(argv, env, rows, cols) as t: …"""
 
-    def __init__(self, argv, env, rows=24, cols=80, term="xterm-256color"):
+    def __init__(self, argv, env, rows=24, cols=80, term="xterm-256color", cwd=None):
         self.picture = Picture(rows, cols)
         self.master, self.slave = pty.openpty()
         self.size(rows, cols)
@@ -175,7 +175,7 @@ class Terminal:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-        self.process = subprocess.Popen(argv, env=dict(env, TERM=term), stdin=self.slave, stdout=self.slave,
+        self.process = subprocess.Popen(argv, env=dict(env, TERM=term), cwd=cwd, stdin=self.slave, stdout=self.slave,
                                         stderr=self.slave, preexec_fn=session)
         self.bytes = b""
         self.drawn = 0

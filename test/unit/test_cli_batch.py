@@ -10,6 +10,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 from fake_cluster import run_tests, wait_until
+from screen import Terminal
 
 FAKE, BATCH = (os.path.realpath(p) for p in sys.argv[1:3])
 
@@ -95,4 +96,22 @@ def in_order_and_interrupted():
         assert d.batch(*options, check=1).stdout == ""
 
 
-run_tests([in_order_and_resumed, in_order_and_interrupted])
+def progress():
+    """On a terminal a line says how far it is; it is gone where something else is said, and at the end."""
+    with Daemon() as d:
+        d.write("lines", "".join("while [ ! -e go%d ]; do sleep 0.05; done%s\n" % (i, "; exit 7" if i == 2 else "")
+                                 for i in (1, 2, 3)))
+        with Terminal([BATCH, "-j", "2", d.path("lines")], d.env, cwd=d.dir) as t:
+            t.shows(r"^0 of 3 done, 2 running, 0:\d\d$")
+            d.write("go1", "")
+            t.shows(r"^1 of 3 done, 2 running, 0:\d\d$")
+            d.write("go2", "")
+            t.shows(r"^mosix-batch: line 2 failed with status 7\n2 of 3 done, 1 running, 1 failed, 0:\d\d$")
+            d.write("go3", "")
+            t.ends(1)
+            assert t.picture.text().rstrip() == (
+                "mosix-batch: line 2 failed with status 7\nmosix-batch: 1 of 3 lines failed"), t.picture.text()
+        assert " done" not in d.batch("lines", check=1).stderr, "progress without a terminal"
+
+
+run_tests([in_order_and_resumed, in_order_and_interrupted, progress])
