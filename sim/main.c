@@ -156,14 +156,16 @@ static int run_all(const struct main_opts *o, const struct trace *t, struct repo
 
 static int report(const struct main_opts *o, const struct report *r, struct err *e)
 {
-	if (o->json) {
-		int n = report_json(r, stdout);
+	int n = 0;
 
-		if (n < 0)
-			return err_sys(e, n, "the results cannot be written");
-	} else {
+	if (o->json)
+		n = report_json(r, stdout);
+	else
 		report_text(r, stdout);
-	}
+	if (!n && (fflush(stdout) || ferror(stdout)))
+		n = -EIO;
+	if (n < 0)
+		return err_sys(e, n, "the results cannot be written");
 	return o->plots ? report_plots(r, o->plots, e) : 0;
 }
 
@@ -172,10 +174,8 @@ static int run(const struct main_opts *o, struct err *e)
 	struct result results[SIM_POLICIES] = {0};
 	struct trace t = {0};
 	struct report r = {.conf = &o->conf, .trace = &t, .results = results};
-	int n = sim_conf_check(&o->conf, e);
+	int n = trace_make(&t, &o->conf, e);
 
-	if (!n)
-		n = trace_make(&t, &o->conf, e);
 	if (!n && o->write_trace)
 		n = trace_write(&t, o->write_trace, e);
 	if (!n && !t.job_count)
@@ -190,15 +190,19 @@ static int run(const struct main_opts *o, struct err *e)
 	return n;
 }
 
+static int fail(const struct err *e, int status)
+{
+	fprintf(stderr, "mosix-sim: %s\n", e->text);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct main_opts o = {0};
 	struct err e;
 
 	parse(&o, argc, argv);
-	if (run(&o, &e) < 0) {
-		fprintf(stderr, "mosix-sim: %s\n", e.text);
-		return 1;
-	}
-	return 0;
+	if (sim_conf_check(&o.conf, &e) < 0)
+		return fail(&e, 2);
+	return run(&o, &e) < 0 ? fail(&e, 1) : 0;
 }
