@@ -231,7 +231,7 @@ static void test_fast(void **state)
 	world_done(&w);
 }
 
-/* What is old is half forgotten, what was just heard is not. */
+/* What an answer of a node said counts until something newer is known of it. */
 static void test_heard(void **state)
 {
 	struct place_request rq = request(1);
