@@ -32,6 +32,15 @@ void decision_pack(Mosix__Decision *ret, const struct balance_decision *dec, uin
 	ret->age_needed_ms = dec->age_needed_ms;
 }
 
+void decision_copy(Mosix__Decision *to, const Mosix__Decision *from)
+{
+	*to = *from;
+	to->text = NULL;
+	/* Fields of a newer version are in the message that @from is part of. */
+	to->base.n_unknown_fields = 0;
+	to->base.unknown_fields = NULL;
+}
+
 /* What each reason means; those who move and those who stay are said alike. */
 static const char *const sentences[BALANCE_REASONS] = {
 	[BALANCE_NOTHING] = "Nothing is better than where it is",
@@ -84,7 +93,7 @@ void decision_keep(struct job *j, const Mosix__Decision *m, const char *text)
 		if (!n)
 			return;
 	}
-	n->d = *m;
+	decision_copy(&n->d, m);
 	snprintf(n->text, sizeof(n->text), "%s", text);
 	n->d.text = n->text;
 	DL_APPEND(j->decisions, n);

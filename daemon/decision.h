@@ -23,6 +23,8 @@ struct decision_note {
 
 /* @from: the node that decided. The text stays empty. */
 void decision_pack(Mosix__Decision *ret, const struct balance_decision *dec, uint32_t from);
+/* The numbers alone, so that @to outlives the message that @from came in. */
+void decision_copy(Mosix__Decision *to, const Mosix__Decision *from);
 /* One sentence without its full stop. */
 void decision_text(struct mosixd *d, const Mosix__Decision *m, char text[ERR_MAX]);
 /* One line with all numbers: "Job 1.5 @what from n1 to n2 (load): cost …". */

@@ -85,8 +85,7 @@ static int start(struct job *j, uint32_t from, const Mosix__MoveAsk *m, struct e
 	a->from = from;
 	a->demand = m->demand;
 	a->memory = m->memory;
-	a->decision = *m->decision;
-	a->decision.text = NULL;
+	decision_copy(&a->decision, m->decision);
 	a->decision.from = from;
 	free(j->asked);
 	j->asked = a;

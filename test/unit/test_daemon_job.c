@@ -12,6 +12,7 @@
 #include "common/msg.h"
 #include "daemon/balance.h"
 #include "daemon/control.h"
+#include "daemon/decision.h"
 #include "daemon/jobs_priv.h"
 #include "daemon/mosixd.h"
 #include "daemon/node_info.h"
@@ -267,6 +268,27 @@ static void test_peer(void **state)
 	close(pair[1]);
 }
 
+/* What is kept of a message outlives it, whatever a newer version has put into that. */
+static void test_decision(void **state)
+{
+	/* Field 3 is 2; field 99 is unknown. */
+	static const uint8_t body[] = {0x18, 2, 0x9a, 0x06, 3, 'n', 'e', 'w'};
+	Mosix__Decision *m = msg_unpack(&mosix__decision__descriptor, body, sizeof(body));
+	struct job j = {0};
+	size_t len;
+	uint8_t *p;
+
+	(void)state;
+	assert_non_null(m);
+	assert_int_equal(m->base.n_unknown_fields, 1);
+	decision_keep(&j, m, "text");
+	msg_free(m);
+	assert_int_equal(msg_pack(&j.decisions->d.base, &p, &len), 0);
+	assert_int_equal(len, 2 + 2 + strlen("text"));
+	free(p);
+	decisions_done(&j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,7 +296,7 @@ int main(void)
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_nice),    cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_kernel),  cmocka_unit_test(test_process),
-		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_peer),    cmocka_unit_test(test_decision),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
