@@ -159,7 +159,7 @@ void sample_guest_stats(struct guest *g, const Mosix__GuestStats *m)
 	if (!first) {
 		int64_t ms = now - s->told_ms;
 
-		s->growth = smooth(s->growth, per_second(s->rss, m->rss, ms));
+		s->growth = load_smooth_growth(s->growth, per_second(s->rss, m->rss, ms), ms);
 	}
 	count_local(g, s, m->file_bytes);
 	s->rss = m->rss;

@@ -4,6 +4,8 @@
  */
 #include "policy/load.h"
 
+#include <math.h>
+
 /* (a·old + b·new)/(a + b), rounded towards new, so that it gets there. */
 static uint32_t smooth(uint32_t old, uint32_t sample, uint32_t a, uint32_t b)
 {
@@ -32,6 +34,13 @@ uint32_t load_smooth_demand(uint32_t old, uint32_t sample)
 uint32_t load_smooth_used(uint32_t old, uint32_t sample)
 {
 	return smooth(old, sample, 3, 1);
+}
+
+uint64_t load_smooth_growth(uint64_t old, uint64_t sample, int64_t ms)
+{
+	double kept = pow(0.75, ms > 0 ? (double)ms / 1000 : 0);
+
+	return (uint64_t)fmin(kept * (double)old + (1 - kept) * (double)sample, 0x1p63);
 }
 
 bool load_owner_busy(bool was, const struct node_facts *n, uint64_t guests)

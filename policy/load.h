@@ -23,6 +23,9 @@ void load_sample(struct load_views *v, uint32_t runnable);
 /* Smoothing of a job's numbers: (5 old + 3 new)/8 for demand, (3 old + new)/4 for CPU use. */
 uint32_t load_smooth_demand(uint32_t old, uint32_t sample);
 uint32_t load_smooth_used(uint32_t old, uint32_t sample);
+/* The same of its growth, but (3 old + new)/4 for each second of @ms that @sample is the mean of:
+ * a guest tells ever more rarely of a job that has gone to sleep. */
+uint64_t load_smooth_growth(uint64_t old, uint64_t sample, int64_t ms);
 
 /* Do a node's own users need it? Guests may no longer come when tasks that are no guests' take half
  * of its CPUs, and may again when they take less than a quarter. @was: the answer before. */

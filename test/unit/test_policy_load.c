@@ -119,6 +119,26 @@ static void test_smooth(void **state)
 	assert_int_equal(load_smooth_demand(UINT32_MAX, UINT32_MAX), UINT32_MAX);
 }
 
+static void test_growth(void **state)
+{
+	uint64_t growth = 0;
+
+	(void)state;
+	assert_int_equal(load_smooth_growth(0, 400, 1000), 100);
+	assert_int_equal(load_smooth_growth(400, 0, 1000), 300);
+	assert_int_equal(load_smooth_growth(1600, 0, 2000), 900);
+	assert_int_equal(load_smooth_growth(400, 1u << 30, 0), 400);
+	assert_int_equal(load_smooth_growth(400, 1u << 30, -1), 400);
+	assert_int_equal(load_smooth_growth(0, UINT64_MAX, 100000), 1ull << 63);
+	/* It takes 1 GiB in 4 s and sleeps: it is told of after 1, 2, 4 … s. */
+	for (int i = 0; i < 4; i++)
+		growth = load_smooth_growth(growth, 256u << 20, 1000);
+	assert_in_range(growth, 170u << 20, 180u << 20);
+	for (int64_t ms = 1000; ms <= 16000; ms *= 2)
+		growth = load_smooth_growth(growth, 0, ms);
+	assert_in_range(growth, 0, 1u << 20);
+}
+
 static void test_index(void **state)
 {
 	struct node_facts n = {.cpus = 1000, .speed = SPEED_STANDARD, .runnable = 1000};
@@ -186,9 +206,9 @@ int main(void)
 		cmocka_unit_test(test_random_sequence), cmocka_unit_test(test_random_seed),
 		cmocka_unit_test(test_random_below),    cmocka_unit_test(test_random_unit),
 		cmocka_unit_test(test_views),           cmocka_unit_test(test_views_arrive),
-		cmocka_unit_test(test_smooth),          cmocka_unit_test(test_index),
-		cmocka_unit_test(test_index_limits),    cmocka_unit_test(test_owner),
-		cmocka_unit_test(test_memory_low),
+		cmocka_unit_test(test_smooth),          cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_index),           cmocka_unit_test(test_index_limits),
+		cmocka_unit_test(test_owner),           cmocka_unit_test(test_memory_low),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
