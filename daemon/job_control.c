@@ -12,14 +12,6 @@
 #include "daemon/move.h"
 #include "daemon/nodes.h"
 #include <errno.h>
-#include <time.h>
-
-uint64_t job_age_ms(const struct job *j)
-{
-	uint64_t now = (uint64_t)time(NULL);
-
-	return now > j->started ? (now - j->started) * 1000 : 0;
-}
 
 static void send_control(const struct job *j, bool frozen)
 {
@@ -45,7 +37,7 @@ static void send_control(const struct job *j, bool frozen)
 	m.io_bound = s->io_bound;
 	m.job_class = s->job_class;
 	m.has_age_ms = true;
-	m.age_ms = job_age_ms(j);
+	m.age_ms = (uint64_t)(clock_usec() - j->born_usec) / 1000;
 	/* Where there is no link, it is sent when that is up again. */
 	(void)node_send(j->d, j->copy.node, MOSIX__MSG_TYPE__MSG_GUEST_CONTROL, &m.base);
 }

@@ -199,6 +199,7 @@ static struct job *new_job(struct client *c, Mosix__JobStart *m, const struct no
 	j->start_node = n->number;
 	j->start_epoch = node_epoch(n);
 	j->started = (uint64_t)time(NULL);
+	j->born_usec = clock_usec();
 	spec_command(m->spec, j->command, sizeof(j->command));
 	j->spec = steal_ptr(m->spec);
 	r = job_note_cpu(j, node_info(n));

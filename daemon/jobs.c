@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define JOB_SEQ CONF_STATE "/job.seq"
 #define MOVE_SEQ CONF_STATE "/move.seq"
@@ -150,7 +151,9 @@ static void fill_record(Mosix__JobRecord *m, const struct job *j)
 	m->lost = j->lost;
 	m->text = (char *)j->text;
 	m->has_started = m->has_start_node = m->has_moves = m->has_cpu_usec = true;
+	m->has_born_usec = true;
 	m->started = j->started;
+	m->born_usec = (uint64_t)j->born_usec;
 	m->start_node = j->start_node;
 	m->moves = j->moves;
 	m->cpu_usec = j->cpu_before;
@@ -199,6 +202,17 @@ static void take_move(struct job *j, const Mosix__JobRecord *m)
 	j->destination = m->destination;
 }
 
+/* An older version's record has only the wall clock, which may have been set since; what an earlier
+ * boot has left counts for no more. */
+int64_t job_born(const Mosix__JobRecord *m)
+{
+	int64_t now = clock_usec(), age = time(NULL) - (int64_t)m->started;
+
+	if (m->has_born_usec && m->born_usec <= (uint64_t)now)
+		return (int64_t)m->born_usec;
+	return now - (age > 0 ? age : 0) * 1000000;
+}
+
 static void take_fields(struct job *j, const Mosix__JobRecord *m)
 {
 	j->state = m->state;
@@ -213,6 +227,7 @@ static void take_fields(struct job *j, const Mosix__JobRecord *m)
 	j->lost = m->lost;
 	snprintf(j->text, sizeof(j->text), "%s", m->text ? m->text : "");
 	j->started = m->started;
+	j->born_usec = job_born(m);
 	j->start_node = m->start_node;
 	j->moves = m->moves;
 	j->cpu_before = m->cpu_usec;

@@ -62,7 +62,8 @@ struct job {
 	bool end_kept;  /* by the guest, since the journal has not */
 	char text[ERR_MAX];
 
-	uint64_t started; /* seconds since the epoch */
+	uint64_t started;  /* seconds since the epoch */
+	int64_t born_usec; /* the same, by clock_usec() */
 	uint32_t start_node;
 	uint32_t moves;
 	uint64_t cpu_before, net_before; /* of the copies before this one */
@@ -112,7 +113,6 @@ void job_send_control(const struct job *j);
 void jobs_send_controls(struct mosixd *d);
 /* A frozen job is let run just before it is moved, and frozen again when that is over. */
 void job_thaw_to_move(const struct job *j);
-uint64_t job_age_ms(const struct job *j);
 /* It is known (again) where it runs: what had to wait is done. @j may be gone afterwards. */
 void job_settled(struct job *j);
 /* It has ended; @m may be of another copy or NULL, then @text says why it is lost. */

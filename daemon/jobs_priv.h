@@ -23,6 +23,8 @@ void job_remove_if_over(struct job *j);
 /* The guest need not keep the end of a job any longer that could not be written down. */
 void job_release_end(const struct job *j);
 void job_watch_deputy(struct job *j);
+/* When it was started, as its record says; by clock_usec(). */
+int64_t job_born(const Mosix__JobRecord *m);
 
 /* job_spec.c */
 int job_spec_check(const struct client *c, Mosix__JobSpec *spec, struct err *e);

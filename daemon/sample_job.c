@@ -54,7 +54,7 @@ static uint64_t per_second(uint64_t from, uint64_t to, int64_t ms)
 /* NULL: no memory. A copy that an earlier daemon started is as old as its record says. */
 static struct sample_job *job_of(struct guest *g)
 {
-	int64_t old = g->started ? (int64_t)time(NULL) - (int64_t)g->started : 0;
+	int64_t old = g->inherited && g->started ? time(NULL) - (int64_t)g->started : 0;
 	struct sample_job *s = g->sample;
 
 	if (s)
@@ -63,8 +63,7 @@ static struct sample_job *job_of(struct guest *g)
 	if (!s)
 		return NULL;
 	s->cpu = -1;
-	/* A second of the clock may have begun since. */
-	s->since_ms = clock_ms() - (old > 1 ? old * 1000 : 0);
+	s->since_ms = clock_ms() - (old > 0 ? old * 1000 : 0);
 	g->sample = s;
 	return s;
 }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 
 #include "common/msg.h"
 #include "daemon/balance.h"
@@ -268,6 +269,25 @@ static void test_peer(void **state)
 	close(pair[1]);
 }
 
+/* By the clock that nobody sets, where the record has it. */
+static void test_born(void **state)
+{
+	Mosix__JobRecord m = MOSIX__JOB_RECORD__INIT;
+	int64_t now = clock_usec();
+
+	(void)state;
+	m.has_started = true;
+	m.started = (uint64_t)time(NULL) - 100;
+	assert_in_range(now - job_born(&m), 98000000, 102000000);
+	m.has_born_usec = true;
+	m.born_usec = (uint64_t)now - 1234;
+	assert_int_equal(job_born(&m), now - 1234);
+	m.born_usec = (uint64_t)now + 3600000000;
+	assert_in_range(now - job_born(&m), 98000000, 102000000);
+	m.started += 3600;
+	assert_in_range(job_born(&m), now, now + 2000000);
+}
+
 /* What is kept of a message outlives it, whatever a newer version has put into that. */
 static void test_decision(void **state)
 {
@@ -292,11 +312,12 @@ static void test_decision(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),    cmocka_unit_test(test_not_the_callers_word),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_nice),    cmocka_unit_test(test_cpu),
-		cmocka_unit_test(test_kernel),  cmocka_unit_test(test_process),
-		cmocka_unit_test(test_peer),    cmocka_unit_test(test_decision),
+		cmocka_unit_test(test_good),     cmocka_unit_test(test_not_the_callers_word),
+		cmocka_unit_test(test_refused),  cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_nice),     cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_kernel),   cmocka_unit_test(test_process),
+		cmocka_unit_test(test_peer),     cmocka_unit_test(test_born),
+		cmocka_unit_test(test_decision),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
