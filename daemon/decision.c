@@ -72,7 +72,7 @@ void decision_text(struct mosixd *d, const Mosix__Decision *m, char text[ERR_MAX
 
 void decision_log(struct mosixd *d, uint64_t job, const Mosix__Decision *m, const char *what)
 {
-	log_info("Job %s %s from %s to %s (%s): cost here %.2f, there %.2f, threshold %.2f; load "
+	log_info("Job %s %s from %s to %s (%s): cost here %.3g, there %.3g, threshold %.3g; load "
 		 "here %u, there %u; a move takes %u ms, age needed %u ms",
 		 jobid_str(job).s, what, node_title(d, m->from), node_title(d, m->to),
 		 balance_reason_name((enum balance_reason)m->reason), m->cost_here, m->cost_there,

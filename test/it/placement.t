@@ -85,7 +85,7 @@ explained() {
 	assert_match "$(ctl explain "$(job_id spread2)")" 'It starts|moved to'
 	# Each decision is in the log of the node that made it, with its numbers.
 	lab sh -x n1 journalctl -b -q -o cat -u mosixd |
-		grep -qE '^Job 1\.[0-9]+ is (placed|to move) from n[1-4] to n[1-4] \([a-z]+\): cost here [0-9.]+, there [0-9.]+, threshold [0-9.]+; load'
+		grep -qE '^Job 1\.[0-9]+ is (placed|to move) from n[1-4] to n[1-4] \([a-z]+\): cost here [0-9.e+-]+, there [0-9.e+-]+, threshold [0-9.e+-]+; load'
 }
 step "jobs spread, and explain and the log have the numbers" explained
 
