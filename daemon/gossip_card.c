@@ -11,84 +11,18 @@
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ASK_PAUSE_MS 1000
-#define NAME_MAX_SIZE 63
-#define CARD_SIZE (1 + 2 + IDENTITY_SIZE + 4 + 2 + 4 + 1 + 1) /* without the name */
-
-struct card {
-	uint32_t number;
-	uint64_t identity;
-	struct in_addr addr; /* 0: as the receiver sees it */
-	uint16_t port;
-	uint32_t incarnation;
-	bool busy; /* has jobs or guests: cannot have another number */
-	char name[NAME_MAX_SIZE + 1];
-};
-
-/* ------------------------------------------------------------------ bytes */
-
-static size_t card_pack(const struct card *c, uint8_t *p)
-{
-	uint16_t number = htole16((uint16_t)c->number), port = htole16(c->port);
-	uint64_t identity = htole64(c->identity);
-	uint32_t incarnation = htole32(c->incarnation);
-	size_t len = strlen(c->name);
-
-	p[0] = CARD;
-	memcpy(p + 1, &number, 2);
-	memcpy(p + 3, &identity, 8);
-	memcpy(p + 11, &c->addr, 4);
-	memcpy(p + 15, &port, 2);
-	memcpy(p + 17, &incarnation, 4);
-	p[21] = c->busy;
-	p[22] = (uint8_t)len;
-	memcpy(p + CARD_SIZE, c->name, len);
-	return CARD_SIZE + len;
-}
-
-static bool name_ok(const char *name)
-{
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr(".-_", *name))
-			return false;
-	return true;
-}
-
-/* False: not a card. */
-static bool card_unpack(const uint8_t *p, size_t len, struct card *c)
-{
-	uint16_t number, port;
-	uint64_t identity;
-	uint32_t incarnation;
-
-	if (len < CARD_SIZE || p[22] > NAME_MAX_SIZE || len < CARD_SIZE + (size_t)p[22])
-		return false;
-	memset(c, 0, sizeof(*c));
-	memcpy(&number, p + 1, 2);
-	memcpy(&identity, p + 3, 8);
-	memcpy(&c->addr, p + 11, 4);
-	memcpy(&port, p + 15, 2);
-	memcpy(&incarnation, p + 17, 4);
-	memcpy(c->name, p + CARD_SIZE, p[22]);
-	c->number = le16toh(number);
-	c->port = le16toh(port);
-	c->identity = le64toh(identity);
-	c->incarnation = le32toh(incarnation);
-	c->busy = p[21];
-	return c->number && c->port && strlen(c->name) == p[22] && name_ok(c->name);
-}
 
 /* ------------------------------------------------------------------ sending */
 
 static void send_card_of(struct gossip_io *io, uint32_t to, const struct node *n)
 {
-	uint8_t body[CARD_SIZE + NAME_MAX_SIZE];
+	uint8_t body[CARD_MAX];
 	struct card c = {.number = n->number,
 			 .identity = n->self ? io->identity : n->identity,
 			 .addr = n->addr,
@@ -151,12 +85,9 @@ static void tell_conflict(struct gossip_io *io, const struct card *loser)
 {
 	const struct sockaddr_in sin = {
 		.sin_family = AF_INET, .sin_addr = loser->addr, .sin_port = htons(loser->port)};
-	uint8_t body[SESSION_BODY_MIN] = {CARD_CONFLICT};
-	uint16_t number = htole16((uint16_t)loser->number);
-	uint64_t identity = htole64(loser->identity);
+	uint8_t body[CLAIM_SIZE];
 
-	memcpy(body + 1, &number, 2);
-	memcpy(body + 3, &identity, 8);
+	claim_pack(body, CARD_CONFLICT, loser->number, loser->identity);
 	gossip_net_send_addr(io, loser->number, &sin, body, sizeof(body));
 }
 
@@ -168,14 +99,9 @@ static bool in_conflict(struct gossip_io *io, const struct node *n, const struct
 	       (s == GOSSIP_ALIVE || s == GOSSIP_SUSPECT) && io->d->gossip;
 }
 
-static void on_conflict(struct gossip_io *io, const uint8_t *p)
+static void on_conflict(struct gossip_io *io, uint32_t number, uint64_t identity)
 {
-	uint64_t identity;
-	uint16_t number;
-
-	memcpy(&number, p + 1, 2);
-	memcpy(&identity, p + 3, 8);
-	if (le16toh(number) != io->d->config.self || le64toh(identity) != io->identity)
+	if (number != io->d->config.self || identity != io->identity)
 		return;
 	if (io->d->config.fixed || jobs_count(io->d) || guests_count(io->d)) {
 		log_err("Another machine has number %u as well: give one of them another [node] "
@@ -232,6 +158,8 @@ static void on_ask(struct gossip_io *io, uint32_t from, uint32_t number)
 
 bool card_receive(struct gossip_io *io, const struct session_opened *o)
 {
+	uint64_t identity;
+	uint32_t number;
 	struct card c;
 
 	switch (o->body[0]) {
@@ -243,7 +171,8 @@ bool card_receive(struct gossip_io *io, const struct session_opened *o)
 		on_ask(io, o->from, (uint32_t)o->body[1] | (uint32_t)o->body[2] << 8);
 		return true;
 	case CARD_CONFLICT:
-		on_conflict(io, o->body);
+		if (claim_unpack(o->body, o->len, CARD_CONFLICT, &number, &identity))
+			on_conflict(io, number, identity);
 		return true;
 	default:
 		return false;
@@ -282,20 +211,16 @@ static uint32_t choose_number(struct mosixd *d, uint32_t wanted, uint64_t identi
 void card_stranger(struct gossip_io *io, const struct session_opened *o,
 		   const struct sockaddr_in *from)
 {
-	uint8_t body[JOIN_ASK_SIZE] = {JOIN_ANSWER}, out[SESSION_DATAGRAM_MAX];
-	uint64_t identity, session = htole64(o->session);
-	uint32_t counter = htole32(o->counter);
-	uint16_t wanted, number;
+	uint8_t body[JOIN_ASK_SIZE] = {0}, out[SESSION_DATAGRAM_MAX];
+	uint32_t wanted, counter = htole32(o->counter);
+	uint64_t identity;
 	int len;
 
-	if (o->body[0] != JOIN_ASK || o->len < JOIN_ASK_SIZE || o->from != 0 || !o->hello)
+	if (!claim_unpack(o->body, o->len, JOIN_ASK, &wanted, &identity) ||
+	    o->len < JOIN_ASK_SIZE || o->from != 0 || !o->hello)
 		return;
-	memcpy(&wanted, o->body + 1, 2);
-	memcpy(&identity, o->body + 3, 8);
-	number = htole16((uint16_t)choose_number(io->d, le16toh(wanted), le64toh(identity)));
-	memcpy(body + 1, &number, 2);
-	memcpy(body + 3, &session, 8);
-	memcpy(body + 11, &counter, 4);
+	claim_pack(body, JOIN_ANSWER, choose_number(io->d, wanted, identity), o->session);
+	memcpy(body + CLAIM_SIZE, &counter, 4);
 	len = sessions_close(io->sessions, 0, body, sizeof(body), out, NULL);
 	if (len > 0)
 		(void)sendto(io->io.fd, out, (size_t)len, MSG_DONTWAIT,

@@ -4,20 +4,12 @@
 #ifndef MOSIX_DAEMON_GOSSIP_IO_PRIV_H
 #define MOSIX_DAEMON_GOSSIP_IO_PRIV_H
 
+#include "daemon/gossip_card_wire.h"
 #include "daemon/gossip_io.h"
 #include "daemon/gossip_session.h"
 #include "policy/gossip_wire.h"
 #include <ev.h>
 
-enum card_kind {
-	CARD = SESSION_OTHER,
-	CARD_ASK,
-	JOIN_ASK,
-	JOIN_ANSWER,
-	CARD_CONFLICT,
-};
-
-#define IDENTITY_SIZE 8
 #define JOIN_ASK_SIZE 24
 
 /* The last datagrams, which are sent again when their receiver turns out to have a new session. */

@@ -121,12 +121,9 @@ static bool ask_all(int fd, struct sessions *s, const struct conf *c, uint32_t w
 		    uint64_t identity)
 {
 	bool others = false;
-	uint8_t body[JOIN_ASK_SIZE] = {JOIN_ASK}, out[SESSION_DATAGRAM_MAX];
-	uint16_t number = htole16((uint16_t)wanted);
-	uint64_t id = htole64(identity);
+	uint8_t body[JOIN_ASK_SIZE] = {0}, out[SESSION_DATAGRAM_MAX];
 
-	memcpy(body + 1, &number, 2);
-	memcpy(body + 3, &id, 8);
+	claim_pack(body, JOIN_ASK, wanted, identity);
 	for (uint32_t i = 0; i < c->seed_count; i++) {
 		struct sockaddr_in sin = {.sin_family = AF_INET,
 					  .sin_addr = c->seeds[i].addr,
@@ -150,16 +147,15 @@ static uint32_t take_answer(int fd, struct sessions *s)
 	uint8_t in[SESSION_DATAGRAM_MAX + 1];
 	ssize_t n = recv(fd, in, sizeof(in), MSG_DONTWAIT | MSG_TRUNC);
 	uint64_t session;
-	uint16_t number;
+	uint32_t number;
 
 	if (n <= 0 || n > SESSION_DATAGRAM_MAX)
 		return 0;
 	sessions_open(s, gossip_now_ms(), in, (size_t)n, &o);
-	if (o.verdict != SESSION_STRANGER || o.body[0] != JOIN_ANSWER || o.len < JOIN_ASK_SIZE)
+	if (o.verdict != SESSION_STRANGER || o.len < JOIN_ASK_SIZE ||
+	    !claim_unpack(o.body, o.len, JOIN_ANSWER, &number, &session))
 		return 0;
-	memcpy(&number, o.body + 1, 2);
-	memcpy(&session, o.body + 3, 8);
-	return sessions_is_own(s, le64toh(session)) ? le16toh(number) : 0;
+	return sessions_is_own(s, session) ? number : 0;
 }
 
 /* 0 = nobody answers. */
