@@ -81,15 +81,14 @@ static int judge_line(const char *line, size_t len)
 	return is_metrics(path + 1, (size_t)(version - path - 1)) ? 200 : 404;
 }
 
-/* 0: it has not all come yet. */
-static int judge(const struct http_client *c)
+int metrics_http_judge(const char *request, size_t len)
 {
-	const char *end = memmem(c->request, c->got, "\r\n\r\n", 4);
+	const char *end = memmem(request, len, "\r\n\r\n", 4);
 
 	if (!end)
-		return c->got == sizeof(c->request) ? 431 : 0;
-	end = memchr(c->request, '\r', c->got);
-	return judge_line(c->request, (size_t)(end - c->request));
+		return len >= REQUEST_MAX ? 431 : 0;
+	end = memchr(request, '\r', len);
+	return judge_line(request, (size_t)(end - request));
 }
 
 /* ------------------------------------------------------------------ the answer */
@@ -179,7 +178,7 @@ static int read_request(struct http_client *c)
 	if (n == 0)
 		return -EPIPE;
 	c->got += (size_t)n;
-	status = judge(c);
+	status = metrics_http_judge(c->request, c->got);
 	if (!status)
 		return 0;
 	if (make_answer(c, status) < 0)

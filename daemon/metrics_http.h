@@ -19,4 +19,7 @@ struct metrics_http *metrics_http_free(struct metrics_http *h); /* NULL is fine;
 /* Where it listens, the port as the kernel chose it if 0 was asked for. */
 const struct sockaddr_in *metrics_http_address(const struct metrics_http *h);
 
+/* The status for what has come of a request; 0: it has not all come yet. */
+int metrics_http_judge(const char *request, size_t len);
+
 #endif
