@@ -13,8 +13,9 @@
 #define AHEAD 30.0
 
 struct pressure {
-	double room;   /* MiB above the reserve; less than 0: below */
-	double growth; /* MiB/s of all jobs */
+	double room;     /* MiB above the reserve; less than 0: below */
+	double promised; /* MiB of it that jobs were only said to need */
+	double growth;   /* MiB/s of all jobs */
 };
 
 /* A frozen one, too: it goes on to be frozen there, and what it has is free here. */
@@ -25,8 +26,10 @@ static bool may_go(const struct job_facts *j)
 
 static struct pressure pressure_here(const struct balance *b, const struct balance_view *v)
 {
-	/* Nobody has to leave for what somebody only said. */
-	struct pressure p = {.room = b->survey->here.room + b->survey->promised};
+	struct pressure p = {
+		.room = b->survey->here.room + b->survey->promised,
+		.promised = b->survey->promised,
+	};
 
 	/* It feels short of memory before the numbers say so. */
 	if (v->self->flags & NODE_MEMORY_LOW)
@@ -36,10 +39,22 @@ static struct pressure pressure_here(const struct balance *b, const struct balan
 	return p;
 }
 
+static bool is_promise(const struct job_facts *j)
+{
+	return j->mem_hint > j->memory;
+}
+
+/* For what was only said of some jobs none of the others has to leave. */
+static double room_for(const struct pressure *p, const struct job_facts *j)
+{
+	return is_promise(j) ? p->room - p->promised : p->room;
+}
+
 /* MiB above the reserve in @seconds, if @j leaves. */
 static double room_without(const struct pressure *p, const struct job_facts *j, double seconds)
 {
-	return p->room + j->memory - (p->growth - j->growth) * seconds;
+	return room_for(p, j) + (is_promise(j) ? j->mem_hint : j->memory) -
+	       (p->growth - j->growth) * seconds;
 }
 
 /* How good it is that @j goes; the more, the better. Any that ends the pressure alone is better
@@ -56,14 +71,18 @@ static double merit(const struct balance *b, const struct pressure *p, const str
 /* Must @j begin to leave now, lest memory runs out before it is gone? */
 static bool is_time(const struct balance *b, const struct pressure *p, const struct job_facts *j)
 {
-	return p->room < p->growth * (state_move_ms(b, j) / 1000.0 + MARGIN);
+	return room_for(p, j) < p->growth * (state_move_ms(b, j) / 1000.0 + MARGIN);
 }
 
-static struct pick where_to(struct balance *b, const struct job_facts *j)
+static struct pick where_to(struct balance *b, const struct pressure *now,
+			    const struct job_facts *j)
 {
 	struct pick p = pick_target(b, &b->random, j, PICK_GROW, (double)INFINITY);
 
-	return p.target ? p : pick_target(b, &b->random, j, PICK_MEMORY, (double)INFINITY);
+	/* A promise is not yet worth a place where it cannot be kept either. */
+	if (p.target || (is_promise(j) && now->room >= 0))
+		return p;
+	return pick_target(b, &b->random, j, PICK_MEMORY, (double)INFINITY);
 }
 
 bool decide_memory(struct balance *b, const struct balance_view *v, struct balance_decision *ret)
@@ -71,7 +90,7 @@ bool decide_memory(struct balance *b, const struct balance_view *v, struct balan
 	struct pressure p = pressure_here(b, v);
 	double best = 0;
 
-	if (!v->self->mem_total || (p.room >= 0 && p.growth <= 0))
+	if (!v->self->mem_total || (p.room >= p.promised && p.growth <= 0))
 		return false;
 	for (size_t i = 0; i < v->job_count; i++) {
 		const struct job_facts *j = &v->jobs[i];
@@ -79,7 +98,7 @@ bool decide_memory(struct balance *b, const struct balance_view *v, struct balan
 
 		if (!may_go(j) || !is_time(b, &p, j) || merit(b, &p, j) <= best)
 			continue;
-		to = where_to(b, j);
+		to = where_to(b, &p, j);
 		if (!to.target)
 			continue;
 		best = merit(b, &p, j);

@@ -95,6 +95,26 @@ static void test_growth(void **state)
 	world_done(&w);
 }
 
+/* Memory that jobs were only said to need: those leave for it in time, if there is a node for that;
+ * no other does. */
+static void test_promise(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 4, 3);
+	w.view.off = true;
+	w.jobs[0].growth = 1;
+	w.jobs[1].mem_hint = 10000000;
+	assert_false(world_decide(&w));
+	w.jobs[1].mem_hint = 1500;
+	w.jobs[2].mem_hint = 2500;
+	assert_true(world_decide(&w));
+	assert_reason(&w, BALANCE_MEMORY);
+	assert_in_range(w.decision.job, 2, 3);
+	world_done(&w);
+}
+
 /* Not where it would be the next to run out. */
 static void test_target(void **state)
 {
@@ -197,10 +217,11 @@ static void test_debit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_enough),  cmocka_unit_test(test_low),
-		cmocka_unit_test(test_low_all), cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_target),  cmocka_unit_test(test_makes_room),
-		cmocka_unit_test(test_flag),    cmocka_unit_test(test_debit),
+		cmocka_unit_test(test_enough),     cmocka_unit_test(test_low),
+		cmocka_unit_test(test_low_all),    cmocka_unit_test(test_promise),
+		cmocka_unit_test(test_growth),     cmocka_unit_test(test_target),
+		cmocka_unit_test(test_makes_room), cmocka_unit_test(test_flag),
+		cmocka_unit_test(test_debit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
