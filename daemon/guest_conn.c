@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/conf.h"
+#include "common/fail.h"
 #include "common/fd.h"
 #include "common/jobid.h"
 #include "common/log.h"
@@ -55,6 +56,9 @@ static int on_started(struct guest *g, const struct chan_frame *f)
 	else
 		g->state = MOSIX__GUEST_STATE__GUEST_RUNNING;
 	g->init_pid = m->pid;
+	/* As if it were lost with the link. */
+	if (FAIL_POINT("daemon/guest/started") < 0)
+		return 0;
 	load_fill(g->d, jobid_home(g->key.job), &load);
 	msg_free(steal_ptr(m->load));
 	m->load = &load;

@@ -57,6 +57,9 @@ void job_end(struct job *j, const Mosix__GuestExited *m, const char *text)
 {
 	if (j->state == MOSIX__JOB_STATE__JOB_ENDED)
 		return;
+	/* One that has an exit status has run, even if nobody has said that it began. */
+	if (m && !m->lost)
+		job_started(j);
 	if (j->state == MOSIX__JOB_STATE__JOB_STARTING) {
 		job_start_failed(j, 125, m && m->text ? m->text : text);
 		return;

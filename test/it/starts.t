@@ -1,0 +1,63 @@
+#!/bin/bash
+# The answer to a start is lost: the job runs once, whoever started it.
+. "${0%/*}/lib.sh"
+. "${0%/*}/jobs.sh"
+lab_need 2
+requires "needs a build with -Dfailpoints=true" lab sh n1 grep -qa /run/mosix-fail /usr/sbin/mosixd
+
+for n in n1 n2; do on_exit "lab sh $n rm -rf /run/mosix-fail"; done
+on_exit "lab sh n1 systemctl start mosixd; lab sh n1 sh -c 'cd /home/alice && rm -f line.sh line.mk lines log go'"
+
+on_n1() { lab sh -u alice n1 "$@"; }
+fail_at() { lab sh "$1" sh -c "mkdir -p /run/mosix-fail && echo $3 >/run/mosix-fail/$2"; } # NODE POINT ACTION
+
+# What each of them runs says that it has begun, waits until it may end, and says so again.
+as_quiet_make() { on_n1 sh -c "exec mosix-make --nodes n2 -s -f line.mk </dev/null >/dev/null 2>&1"; }
+as_quiet_run() { on_n1 sh -c "exec mosix-run -n n2 sh line.sh </dev/null >/dev/null 2>&1"; }
+
+prepare() {
+	on_n1 rm -f log go
+	lab push n1 - /home/alice/line.sh <<-'SH'
+		echo begun >>log
+		while [ -e line.sh ] && [ ! -e go ]; do sleep 0.05; done
+		echo ended >>log
+		echo out
+	SH
+	lab push n1 - /home/alice/line.mk <<<'all: ; @sh line.sh'
+}
+
+log_is() { assert_eq "$(on_n1 sh -c 'cat log 2>/dev/null' | xargs)" "$1" "what the line has said"; }
+
+# start_unheard HOW: it runs on n2, and n1 has not heard of that
+start_unheard() {
+	prepare
+	fail_at n2 daemon.guest.started error
+	"as_$1" >"$test_tmp/out" 2>"$test_tmp/err" &
+	wait_for 20 log_is begun
+}
+
+# ends_well PID OUTPUT
+ends_well() {
+	wait "$1" || {
+		echo "exit status $?"
+		cat "$test_tmp/out" "$test_tmp/err"
+		return 1
+	}
+	log_is "begun ended"
+	assert_eq "$(cat "$test_tmp/out")" "$2" output
+}
+
+none_left() { [ -z "$(lab sh n1 mosixctl ps --all | tail -n +2)" ]; }
+
+unheard() {
+	start_unheard "$1"
+	on_n1 touch go
+	ends_well $! ""
+	wait_for 5 none_left
+}
+for how in quiet_make quiet_run; do
+	try "a job of which only the end is heard: $how" unheard $how
+done
+
+lab sh n2 rm -rf /run/mosix-fail
+try "nothing is left" wait_for 10 no_leftovers
