@@ -24,6 +24,8 @@
 
 #define TICK_MS 250
 #define ACK_FLUSH_MS 1000
+/* So long we wait for another daemon when one went away while it started the job. */
+#define AWAY_MS 10000
 
 int64_t deputy_now(void)
 {
@@ -80,20 +82,42 @@ static int start_failed(const struct deputy *d, struct err *e)
 	return (int)status;
 }
 
+/* The next daemon knows whether it has the job. */
+static bool ask_again(struct deputy *d, int64_t *until)
+{
+	if (!*until)
+		*until = deputy_now() + AWAY_MS;
+	d->control = chan_free(d->control);
+	while (!d->control && deputy_now() < *until) {
+		poll(NULL, 0, TICK_MS);
+		deputy_path_redial(d);
+	}
+	return d->control;
+}
+
 /* Signals are at their defaults here: our end is the job's. */
 static int wait_started(struct deputy *d, struct err *e)
 {
+	int64_t until = 0;
+
 	while (!d->started) {
 		struct chan_frame f;
 		int r = chan_recv(d->control, &f, -1);
 
-		if (r < 0) {
+		if (r >= 0) {
+			deputy_path_message(d, &f);
+			continue;
+		}
+		/* Reset: it was closed before all that we sent was read. */
+		d->unsure = until || r != -ECONNRESET;
+		/* Of a detached job nobody is the deputy. */
+		if (!d->unsure || d->opts->detach || !ask_again(d, &until)) {
 			err_sys(e, r == -EPIPE ? -ECONNRESET : r,
 				"mosixd went away while it started the job");
 			return RUN_EXIT_FAILED;
 		}
-		deputy_path_message(d, &f);
 	}
+	d->unsure = false;
 	return d->start_error ? start_failed(d, e) : 0;
 }
 

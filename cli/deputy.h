@@ -31,6 +31,7 @@ struct deputy {
 
 	uint64_t job; /* 0 until it is started */
 	bool started;
+	bool unsure;          /* it was asked for, and may run or not */
 	uint32_t start_error; /* exit status; the job does not run */
 	char *text;           /* of JobStarted with an error, of JobEnded when lost */
 	uint32_t node;

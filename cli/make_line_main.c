@@ -93,7 +93,7 @@ static int run_job(struct deputy *d, const struct line *l)
 	status = deputy_start(d, &e);
 	if (status && d->opts->verbose)
 		deputy_say(d, "%s", e.text);
-	if (status && deputy_now() - d->down_at < RETRY_MS)
+	if (status && !d->unsure && deputy_now() - d->down_at < RETRY_MS)
 		return -EAGAIN;
 	if (status) {
 		deputy_say(d, "%s", e.text);

@@ -63,6 +63,11 @@ static void refuse_hello(struct client *c, uint64_t job)
 {
 	Mosix__JobEnded m = MOSIX__JOB_ENDED__INIT;
 
+	/* What is written down is found: it was not, or the start has failed. */
+	if (!job) {
+		deputy_refuse(c, 125, "mosixd was restarted before it started the job");
+		return;
+	}
 	m.has_job = m.has_lost = true;
 	m.job = job;
 	m.lost = true;
@@ -83,6 +88,16 @@ static bool is_deputy(const struct job *j, const struct client *c)
 	return same;
 }
 
+/* One that was not told the number of its job asks without: it has no other job. */
+static struct job *find_job(struct client *c, uint64_t id)
+{
+	struct job *j = id ? jobs_find(c->d, id) : jobs_first(c->d);
+
+	while (j && !is_deputy(j, c))
+		j = id ? NULL : j->hh.next;
+	return j;
+}
+
 static int on_hello(struct client *c, const struct chan_frame *f)
 {
 	_cleanup_(msg_freep) Mosix__DeputyHello *m = NULL;
@@ -91,13 +106,16 @@ static int on_hello(struct client *c, const struct chan_frame *f)
 	m = msg_unpack(&mosix__deputy_hello__descriptor, f->body, f->len);
 	if (!m)
 		return -EPROTO;
-	j = jobs_find(c->d, m->job);
-	if (!j || !is_deputy(j, c)) {
+	j = find_job(c, m->job);
+	if (!j) {
 		refuse_hello(c, m->job);
 		return 0;
 	}
 	log_info("Job %s: its deputy is back", jobid_str(j->id).s);
 	deputy_attach(j, c);
+	/* It may not have heard that. */
+	if (j->state != MOSIX__JOB_STATE__JOB_STARTING)
+		job_tell_started(j, 0, NULL);
 	if (j->state == MOSIX__JOB_STATE__JOB_ENDED)
 		job_tell_ended(j);
 	else

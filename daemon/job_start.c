@@ -6,6 +6,7 @@
 #include "daemon/jobs_priv.h"
 
 #include "common/cleanup.h"
+#include "common/fail.h"
 #include "common/jobid.h"
 #include "common/log.h"
 #include "common/msg.h"
@@ -32,7 +33,7 @@
 #define EXIT_CANNOT_RUN 126
 #define EXIT_NOT_FOUND 127
 
-static void tell_started(struct job *j, uint32_t status, const char *text)
+void job_tell_started(struct job *j, uint32_t status, const char *text)
 {
 	Mosix__JobStarted m = MOSIX__JOB_STARTED__INIT;
 
@@ -73,7 +74,7 @@ void job_started(struct job *j)
 	log_info("Job %s (%s) of user %u runs on %s", jobid_str(j->id).s, j->spec->name,
 		 j->spec->uid, node_title(j->d, j->copy.node));
 	metrics_job_started(j->d, j->copy.node != j->d->config.self);
-	tell_started(j, 0, NULL);
+	job_tell_started(j, 0, NULL);
 	job_send_control(j);
 	job_link_update(j);
 }
@@ -83,7 +84,7 @@ void job_start_failed(struct job *j, uint32_t status, const char *text)
 {
 	log_info("Job %s was not started: %s", jobid_str(j->id).s, text);
 	ev_timer_stop(j->d->loop, &j->start_timer);
-	tell_started(j, status, text);
+	job_tell_started(j, status, text);
 	j->state = MOSIX__JOB_STATE__JOB_ENDED;
 	job_forget(j);
 }
@@ -131,7 +132,7 @@ static void on_start_timeout(struct ev_loop *loop, struct ev_timer *w, int reven
 	snprintf(text, sizeof(text), "%s did not start the job within %.0f s; try another node",
 		 node_title(j->d, j->copy.node), START_SECONDS);
 	job_kill(j, text);
-	tell_started(j, EXIT_FAILED, text);
+	job_tell_started(j, EXIT_FAILED, text);
 }
 
 void jobs_link_failed(struct node *n)
@@ -302,6 +303,7 @@ void job_start(struct client *c, Mosix__JobStart *m)
 	struct err e;
 	int r;
 
+	FAIL_POINT("daemon/job/start");
 	j = accept_job(c, m, &dec, &e);
 	if (!j) {
 		deputy_refuse(c, EXIT_FAILED, e.text);

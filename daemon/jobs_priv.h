@@ -30,6 +30,8 @@ int64_t job_born(const Mosix__JobRecord *m);
 int job_spec_check(const struct client *c, Mosix__JobSpec *spec, struct err *e);
 
 /* job_start.c */
+/* @status: 0 = it runs; else the exit status for the user, and @text says why. */
+void job_tell_started(struct job *j, uint32_t status, const char *text);
 void job_started(struct job *j);
 void job_start_failed(struct job *j, uint32_t status, const char *text);
 /* Its GuestStart to where it is to run, at once or soon. Negative: not sent. */
