@@ -95,7 +95,7 @@ static void ask(struct mosixd *d, struct guest *g, const struct balance_decision
 	m.gen = (uint32_t)g->key.gen;
 	m.decision = &numbers;
 	m.demand = facts.demand;
-	m.memory = (uint64_t)facts.memory << 20;
+	m.memory = (uint64_t)dec->memory << 20;
 	decision_log(d, g->key.job, &numbers, "is to move");
 	metrics_decision(d, (enum balance_reason)numbers.reason);
 	if (node_send(d, jobid_home(g->key.job), MOSIX__MSG_TYPE__MSG_MOVE_ASK, &m.base) < 0) {

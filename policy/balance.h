@@ -103,6 +103,7 @@ struct balance_decision {
 	double cost_there; /* marginal: what its coming costs there, the least of all candidates */
 	double threshold;  /* cost_here must exceed it */
 	uint32_t load_here, load_there; /* load index, before */
+	uint32_t memory;                /* MiB that it is to find there */
 	uint32_t move_ms;               /* what moving it is expected to take */
 	uint32_t age_needed_ms; /* its age must exceed it; UINT32_MAX: it gains too little */
 };

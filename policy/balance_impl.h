@@ -135,6 +135,12 @@ void survey_make(struct balance *b, const struct balance_view *v, enum survey_as
 bool node_is_faster(const struct node_facts *a, const struct node_facts *b);
 uint32_t node_reserve(const struct balance *b, const struct node_facts *n);
 
+/* MiB: what it has, or what it was said to need. */
+static inline uint32_t job_needs(const struct job_facts *j)
+{
+	return j->memory > j->mem_hint ? j->memory : j->mem_hint;
+}
+
 enum pick_for {
 	PICK_PLACE,  /* a new job */
 	PICK_LOAD,   /* a better place, with some room left */

@@ -134,6 +134,7 @@ void decision_fill(struct balance *b, const struct job_facts *j, const struct pi
 	ret->to = s->view->self->node;
 	ret->cost_here = here_cost(s, j);
 	ret->load_here = load_index(s->view->self);
+	ret->memory = j->memory;
 	ret->move_ms = state_move_ms(b, j);
 	if (!p->target)
 		return;
@@ -227,6 +228,7 @@ bool decide_load(struct balance *b, const struct balance_view *v, struct balance
 			continue;
 		best = merit(j, &d);
 		d.reason = load_or_files(b, j, p.target);
+		d.memory = job_needs(j);
 		*ret = d;
 	}
 	s->here.cost.tasks = s->tasks;

@@ -53,8 +53,7 @@ static double room_for(const struct pressure *p, const struct job_facts *j)
 /* MiB above the reserve in @seconds, if @j leaves. */
 static double room_without(const struct pressure *p, const struct job_facts *j, double seconds)
 {
-	return room_for(p, j) + (is_promise(j) ? j->mem_hint : j->memory) -
-	       (p->growth - j->growth) * seconds;
+	return room_for(p, j) + job_needs(j) - (p->growth - j->growth) * seconds;
 }
 
 /* How good it is that @j goes; the more, the better. Any that ends the pressure alone is better
@@ -74,14 +73,17 @@ static bool is_time(const struct balance *b, const struct pressure *p, const str
 	return room_for(p, j) < p->growth * (state_move_ms(b, j) / 1000.0 + MARGIN);
 }
 
+/* @ret_memory: MiB that it will look for there. */
 static struct pick where_to(struct balance *b, const struct pressure *now,
-			    const struct job_facts *j)
+			    const struct job_facts *j, uint32_t *ret_memory)
 {
 	struct pick p = pick_target(b, &b->random, j, PICK_GROW, (double)INFINITY);
 
+	*ret_memory = job_needs(j);
 	/* A promise is not yet worth a place where it cannot be kept either. */
 	if (p.target || (is_promise(j) && now->room >= 0))
 		return p;
+	*ret_memory = j->memory;
 	return pick_target(b, &b->random, j, PICK_MEMORY, (double)INFINITY);
 }
 
@@ -94,16 +96,18 @@ bool decide_memory(struct balance *b, const struct balance_view *v, struct balan
 		return false;
 	for (size_t i = 0; i < v->job_count; i++) {
 		const struct job_facts *j = &v->jobs[i];
+		uint32_t memory;
 		struct pick to;
 
 		if (!may_go(j) || !is_time(b, &p, j) || merit(b, &p, j) <= best)
 			continue;
-		to = where_to(b, &p, j);
+		to = where_to(b, &p, j, &memory);
 		if (!to.target)
 			continue;
 		best = merit(b, &p, j);
 		ret->reason = BALANCE_MEMORY;
 		decision_fill(b, j, &to, ret);
+		ret->memory = memory;
 	}
 	return best > 0;
 }

@@ -27,7 +27,7 @@ const struct debit *state_debit(struct balance *b, int64_t now_ms, const struct 
 		.job = j->job,
 		.node = node,
 		.tasks = j->demand,
-		.memory = j->memory > j->mem_hint ? j->memory : j->mem_hint,
+		.memory = job_needs(j),
 		.made_ms = now_ms,
 		.settled_ms = now_ms + arrives_ms,
 	};
