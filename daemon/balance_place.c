@@ -21,7 +21,7 @@ static void fill_request(const struct mosixd *d, const Mosix__JobStart *m, struc
 		.job.job = s->job,
 		.job.home = d->config.self,
 		.job.demand = DEMAND_EXPECTED,
-		.job.mem_hint = (uint32_t)(s->memory_hint >> 20),
+		.job.mem_hint = mib(s->memory_hint),
 		.job.job_class = (uint8_t)s->job_class,
 		.job.allowed = s->allowed,
 		.job.allowed_count = (uint32_t)s->n_allowed,

@@ -77,7 +77,7 @@ void balance_job_facts(const struct guest *g, struct job_facts *ret)
 		const struct job *j = jobs_find(g->d, g->key.job);
 
 		if (j)
-			ret->mem_hint = (uint32_t)(j->spec->memory_hint >> 20);
+			ret->mem_hint = mib(j->spec->memory_hint);
 		return;
 	}
 	ret->age_ms = age < INT32_MAX ? (uint32_t)age : INT32_MAX;

@@ -257,12 +257,12 @@ bool gossip_io_facts(const struct node *n, struct node_facts *ret)
 	return n->d->gossip && gossip_facts_of(n->d->gossip->g, gossip_now_ms(), n->number, ret);
 }
 
-size_t gossip_io_all_facts(struct mosixd *d, struct node_facts *ret, size_t max)
-{
-	return d->gossip ? gossip_facts(d->gossip->g, gossip_now_ms(), ret, max) : 0;
-}
-
 uint32_t gossip_io_alive(struct mosixd *d)
 {
 	return d->gossip ? gossip_alive(d->gossip->g) : 1;
+}
+
+uint32_t gossip_io_health(struct mosixd *d)
+{
+	return d->gossip ? gossip_health(d->gossip->g) : 0;
 }

@@ -29,9 +29,10 @@ void gossip_io_leave(struct mosixd *d);
 enum gossip_state gossip_io_state(const struct node *n, uint32_t *ret_incarnation);
 /* As last gossiped, of this node as last told. False: nothing known. */
 bool gossip_io_facts(const struct node *n, struct node_facts *ret);
-size_t gossip_io_all_facts(struct mosixd *d, struct node_facts *ret, size_t max);
 /* Nodes alive or suspect, this one counted; at least 1. */
 uint32_t gossip_io_alive(struct mosixd *d);
+/* gossip_health() */
+uint32_t gossip_io_health(struct mosixd *d);
 
 /* gossip_join.c: the number of a node that is not in the map, and the address that others are to
  * use. From /var/lib/mosix/node, else asked of the seeds, which takes up to 3 s. */

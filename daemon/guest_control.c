@@ -9,6 +9,7 @@
 #include "daemon/balance.h"
 #include "daemon/cgroups.h"
 #include "daemon/mosixd.h"
+#include "daemon/sample.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,6 @@ void guest_word_done(struct guest_word *w)
 
 static void take_word(struct guest_word *w, Mosix__GuestControl *m)
 {
-	uint64_t hint = m->memory_hint >> 20;
-
 	guest_word_done(w);
 	w->told = true;
 	w->lock = m->lock;
@@ -54,7 +53,7 @@ static void take_word(struct guest_word *w, Mosix__GuestControl *m)
 	w->cpu_bound = m->cpu_bound;
 	w->io_bound = m->io_bound;
 	w->job_class = m->job_class <= JOB_CLASS_MAX ? (uint8_t)m->job_class : 0;
-	w->memory_hint = hint < UINT32_MAX ? (uint32_t)hint : UINT32_MAX;
+	w->memory_hint = mib(m->memory_hint);
 	w->born_usec =
 		clock_usec() - (int64_t)(m->age_ms < INT32_MAX ? m->age_ms : INT32_MAX) * 1000;
 	w->allowed_count = (uint32_t)m->n_allowed;

@@ -15,6 +15,7 @@
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"
+#include "daemon/sample.h"
 #include "job/link.h"
 #include <errno.h>
 #include <signal.h>
@@ -75,7 +76,7 @@ static int check_placed(struct mosixd *d, uint32_t home, const Mosix__GuestStart
 {
 	struct job_facts j = {.job = m->job, .home = home, .demand = 1000};
 
-	j.mem_hint = (uint32_t)(m->spec->memory_hint >> 20);
+	j.mem_hint = mib(m->spec->memory_hint);
 	j.job_class = m->spec->job_class <= JOB_CLASS_MAX ? (uint8_t)m->spec->job_class : 0;
 	return balance_check_coming(d, &j, m->claimed_load, e);
 }

@@ -39,7 +39,6 @@ struct job {
 	struct ev_io deputy_died;
 	struct client *client; /* the deputy's connection; NULL while it is away */
 	bool killed;           /* must end */
-	bool told_started;     /* JobStarted was sent to this client */
 	bool linked;           /* deputy and guest have been joined */
 	bool deputy_done;      /* nobody waits for its end (any more) */
 	uint64_t start_epoch;  /* of the node's link, when GuestStart was sent */

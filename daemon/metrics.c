@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "daemon/gossip_io.h"
 #include "daemon/guests.h"
 #include "daemon/jobs.h"
 #include "daemon/load.h"
@@ -296,8 +297,14 @@ static void write_members(struct mosixd *d, struct metrics_write *w)
 	      "Age of the oldest of it.");
 }
 
-static void write_gossip(const struct metrics *m, struct metrics_write *w)
+static void write_gossip(struct mosixd *d, struct metrics_write *w)
 {
+	const struct metrics *m = d->metrics;
+
+	gauge(w, "mosix_gossip_health", NULL, gossip_io_health(d),
+	      "0: this node hears and answers others in time; else it waits so many times longer "
+	      "for "
+	      "answers before it suspects others.");
 	metrics_family(w, "mosix_gossip_bytes", "counter", "bytes", "Bytes of gossip's datagrams.");
 	metrics_sample(w, (double)m->gossip_bytes[0], "_total", "direction", "received");
 	metrics_sample(w, (double)m->gossip_bytes[1], "_total", "direction", "sent");
@@ -365,7 +372,7 @@ char *metrics_text(struct mosixd *d)
 	write_jobs(d, &w);
 	write_moves(d->metrics, &w);
 	write_members(d, &w);
-	write_gossip(d->metrics, &w);
+	write_gossip(d, &w);
 	write_served(d->metrics, &w);
 	write_process(&w);
 	metrics_end(&w);

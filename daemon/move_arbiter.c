@@ -140,7 +140,6 @@ static int commit(struct move *mv)
 	}
 	j->cpu_usec = j->net_bytes = j->net_rate = 0;
 	j->start_epoch = UINT64_MAX;
-	mv->decided_usec = clock_usec();
 	FAIL_POINT("daemon/move/commit-persisted");
 	return 0;
 }

@@ -20,7 +20,7 @@
 static void send_asked(struct mosixd *d, uint32_t node, Mosix__MoveAsked *m)
 {
 	m->has_job = m->has_gen = m->has_to = true;
-	m->has_moved = m->has_refused = m->has_unmovable = true;
+	m->has_moved = m->has_refused = true;
 	/* Where the link is down, it knows that it will hear nothing. */
 	(void)node_send(d, node, MOSIX__MSG_TYPE__MSG_MOVE_ASKED, &m->base);
 }
@@ -40,7 +40,6 @@ static void refuse(struct mosixd *d, uint32_t node, const Mosix__MoveAsk *ask, i
 	m.gen = ask->gen;
 	m.to = ask->decision->to;
 	m.refused = is_refusal(-r);
-	m.unmovable = r == -EPERM;
 	m.text = (char *)text;
 	send_asked(d, node, &m);
 }
@@ -153,7 +152,6 @@ void move_asked_ended(struct move *mv, bool ok, const char *text, uint64_t total
 	m.to = mv->m.destination;
 	m.moved = ok;
 	m.refused = mv->refused;
-	m.unmovable = mv->unmovable;
 	m.text = (char *)text;
 	m.has_total_usec = m.has_bytes = ok;
 	m.total_usec = total_usec;
@@ -179,7 +177,6 @@ void move_asked_refused(struct job *j, const struct requester *who, int error, c
 	m.gen = j->copy.gen;
 	m.to = a->decision.to;
 	m.refused = is_refusal(error);
-	m.unmovable = error == EPERM;
 	m.text = (char *)text;
 	send_asked(j->d, a->from, &m);
 	free(a);

@@ -157,8 +157,6 @@ int moves_on_failed(struct mosixd *d, uint32_t from, Mosix__MoveFailed *m)
 		return 0;
 	if (from == mv->m.destination)
 		mv->refused = m->refused;
-	else if (from == mv->m.source)
-		mv->unmovable = m->refused;
 	move_step(mv, &ev);
 	return 0;
 }

@@ -41,10 +41,9 @@ struct move {
 	uint8_t token[PREAMBLE_TOKEN];
 	uint8_t key[KEY_SIZE];
 	const Mosix__GuestExited *exited; /* of the event that is being handled */
-	int64_t started_usec, frozen_usec, dumped_usec, decided_usec;
+	int64_t started_usec, frozen_usec, dumped_usec;
 	uint64_t bytes;
-	bool refused;   /* by the destination */
-	bool unmovable; /* as the source found before it disturbed anything */
+	bool refused; /* by the destination */
 
 	/* source, destination */
 	Mosix__MoveBegin *begin;        /* of the event that is being handled */

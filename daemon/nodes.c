@@ -175,11 +175,6 @@ struct node *nodes_random_alive(struct mosixd *d)
 	return ret;
 }
 
-size_t nodes_facts(struct mosixd *d, struct node_facts *ret, size_t max)
-{
-	return gossip_io_all_facts(d, ret, max);
-}
-
 uint32_t nodes_alive(struct mosixd *d)
 {
 	return gossip_io_alive(d);

@@ -68,8 +68,6 @@ struct node *nodes_random_alive(struct mosixd *d);
 bool node_is_known(const struct node *n);
 /* Is it to be shown? Not those that gossip has forgotten, too. */
 bool node_is_listed(const struct node *n);
-/* What the others that are alive last said of themselves, for decisions; how many. */
-size_t nodes_facts(struct mosixd *d, struct node_facts *ret, size_t max);
 /* How many are alive, this one too. */
 uint32_t nodes_alive(struct mosixd *d);
 /* What a user typed: number, name, address. */

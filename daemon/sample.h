@@ -15,6 +15,12 @@
 struct guest;
 struct mosixd;
 
+/* As facts have them; at most UINT32_MAX. */
+static inline uint32_t mib(uint64_t bytes)
+{
+	return bytes >> 20 > UINT32_MAX ? UINT32_MAX : (uint32_t)(bytes >> 20);
+}
+
 /* Share of the last second, in 1/1000, in which something had to wait; 0 where not known. */
 struct sample_pressure {
 	uint32_t cpu, memory, io;

@@ -136,11 +136,6 @@ static uint64_t meminfo(const char *text, const char *key)
 	return p && sscanf(p + strlen(key), ": %" SCNu64 " kB", &kib) == 1 ? kib << 10 : 0;
 }
 
-static uint32_t mib(uint64_t bytes)
-{
-	return bytes >> 20 > UINT32_MAX ? UINT32_MAX : (uint32_t)(bytes >> 20);
-}
-
 static void look_at_memory(struct sample_node *n, struct sample_reading *ret)
 {
 	uint64_t total, free;

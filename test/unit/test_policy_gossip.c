@@ -149,6 +149,33 @@ static void test_frozen(void **state)
 	assert_true(suspicions > 10);
 }
 
+/* Who is suspected says that it lives, and takes itself to be slow for a while. */
+static void test_doubted(void **state)
+{
+	struct world *w = cluster(4, 7);
+	struct gossip *g = w->nodes[1].g;
+	struct gossip_update doubt = {1, gossip_incarnation(g), 2, GOSSIP_SUSPECT};
+	struct gossip_datagram dg = {
+		.kind = GOSSIP_PUSH,
+		.from = 2,
+		.incarnation = gossip_incarnation(w->nodes[2].g),
+		.update_count = 1,
+		.updates = &doubt,
+	};
+
+	(void)state;
+	assert_int_equal(gossip_health(g), 0);
+	gossip_receive(g, w->now, &dg);
+	assert_int_equal(gossip_incarnation(g), doubt.incarnation + 1);
+	assert_int_equal(gossip_health(g), 1);
+	gossip_receive(g, w->now, &dg); /* the same doubt once more */
+	assert_int_equal(gossip_health(g), 1);
+	world_run(w, 10000);
+	assert_int_equal(gossip_health(g), 0);
+	assert_int_equal(w->died, 0);
+	world_free(w);
+}
+
 /* Hung for a minute, it is dead to the others, and nobody is to it. */
 static void test_hung(void **state)
 {
@@ -425,15 +452,15 @@ static void test_wire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wire),       cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_memory),     cmocka_unit_test(test_ages),
-		cmocka_unit_test(test_killed),     cmocka_unit_test(test_partition),
-		cmocka_unit_test(test_frozen),     cmocka_unit_test(test_hung),
-		cmocka_unit_test(test_cut_off),    cmocka_unit_test(test_join),
-		cmocka_unit_test(test_leave),      cmocka_unit_test(test_rejoin),
-		cmocka_unit_test(test_rejoin_low), cmocka_unit_test(test_churn),
-		cmocka_unit_test(test_tombstones), cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_wire),    cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_memory),  cmocka_unit_test(test_ages),
+		cmocka_unit_test(test_killed),  cmocka_unit_test(test_partition),
+		cmocka_unit_test(test_doubted), cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_hung),    cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_join),    cmocka_unit_test(test_leave),
+		cmocka_unit_test(test_rejoin),  cmocka_unit_test(test_rejoin_low),
+		cmocka_unit_test(test_churn),   cmocka_unit_test(test_tombstones),
+		cmocka_unit_test(test_bytes),   cmocka_unit_test(test_loss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
