@@ -141,6 +141,12 @@ static inline uint32_t job_needs(const struct job_facts *j)
 	return j->memory > j->mem_hint ? j->memory : j->mem_hint;
 }
 
+/* Has it less than it was said to need? */
+static inline bool job_promised(const struct job_facts *j)
+{
+	return j->mem_hint > j->memory;
+}
+
 enum pick_for {
 	PICK_PLACE,  /* a new job */
 	PICK_LOAD,   /* a better place, with some room left */

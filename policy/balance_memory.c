@@ -39,15 +39,10 @@ static struct pressure pressure_here(const struct balance *b, const struct balan
 	return p;
 }
 
-static bool is_promise(const struct job_facts *j)
-{
-	return j->mem_hint > j->memory;
-}
-
 /* For what was only said of some jobs none of the others has to leave. */
 static double room_for(const struct pressure *p, const struct job_facts *j)
 {
-	return is_promise(j) ? p->room - p->promised : p->room;
+	return job_promised(j) ? p->room - p->promised : p->room;
 }
 
 /* MiB above the reserve in @seconds, if @j leaves. */
@@ -81,7 +76,7 @@ static struct pick where_to(struct balance *b, const struct pressure *now,
 
 	*ret_memory = job_needs(j);
 	/* A promise is not yet worth a place where it cannot be kept either. */
-	if (p.target || (is_promise(j) && now->room >= 0))
+	if (p.target || (job_promised(j) && now->room >= 0))
 		return p;
 	*ret_memory = j->memory;
 	return pick_target(b, &b->random, j, PICK_MEMORY, (double)INFINITY);

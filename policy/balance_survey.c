@@ -131,7 +131,7 @@ static double memory_promised(const struct balance *b, const struct balance_view
 	for (size_t i = 0; i < v->job_count; i++) {
 		const struct job_facts *j = &v->jobs[i];
 
-		if (j->mem_hint > j->memory && j->job != b->pending.job)
+		if (job_promised(j) && j->job != b->pending.job)
 			promised += j->mem_hint - j->memory;
 	}
 	return promised;
@@ -262,14 +262,16 @@ static double room_needed(const struct balance *b, const struct target *t,
 {
 	double now = j->memory + j->growth * (state_move_ms(b, j) / 1000.0);
 	double hinted = fmax(now, j->mem_hint);
+	/* Until it has what its user said, it grows to that. */
+	double grows = job_promised(j) ? 0 : j->growth * 30.0;
 
 	switch (what) {
 	case PICK_PLACE:
 		return hinted;
 	case PICK_LOAD:
-		return hinted + j->growth * 30.0 + node_reserve(b, t->facts) / 4.0;
+		return hinted + grows + node_reserve(b, t->facts) / 4.0;
 	case PICK_GROW:
-		return hinted + j->growth * 30.0;
+		return hinted + grows;
 	case PICK_MEMORY:
 	case PICK_LEAVE:
 		break;

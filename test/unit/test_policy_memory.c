@@ -109,9 +109,11 @@ static void test_promise(void **state)
 	assert_false(world_decide(&w));
 	w.jobs[1].mem_hint = 1500;
 	w.jobs[2].mem_hint = 2500;
+	w.jobs[1].growth = w.jobs[2].growth = 100; /* to that, not further */
 	assert_true(world_decide(&w));
 	assert_reason(&w, BALANCE_MEMORY);
 	assert_in_range(w.decision.job, 2, 3);
+	assert_int_equal(w.decision.memory, w.jobs[w.decision.job - 1].mem_hint);
 	world_done(&w);
 }
 
