@@ -318,6 +318,9 @@ static void write_gossip(struct mosixd *d, struct metrics_write *w)
 
 static void write_served(const struct metrics *m, struct metrics_write *w)
 {
+	/* It tells once a second, and first after it has started. */
+	if (!m->served_count)
+		return;
 	metrics_family(w, "mosix_mfs_requests", "counter", NULL,
 		       "Requests of other nodes for files of this one, since mosix-mfsd runs.");
 	for (size_t i = 0; i < m->served_count; i++)
