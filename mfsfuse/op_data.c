@@ -4,11 +4,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fail.h"
 #include "common/fd.h"
 #include "mfsfuse/srv.h"
 
@@ -90,6 +93,25 @@ int op_read(struct request *rq, struct reply *rp)
 	return read_all(file.f->fd, rp->out.buf, len, (off_t)rq->h.a, &rp->out.len);
 }
 
+/* Was it appended, by a server that died before it could say so? Then it is where its writer saw
+ * the end of the file. (If others have appended in between, it cannot be told, and is done again.)
+ */
+static bool was_appended(const struct request *rq, int fd)
+{
+	_cleanup_fd_ int file = -1;
+	_cleanup_free_ uint8_t *there = NULL;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (!(rq->h.flags & MFS_FLAG_REPLAY) || flags < 0 || !(flags & O_APPEND) || !rq->h.len)
+		return false;
+	/* It may be open for writing alone. */
+	file = srv_reopen(fd, O_RDONLY | O_NONBLOCK);
+	there = malloc(rq->h.len);
+	return file >= 0 && there &&
+	       pread(file, there, rq->h.len, (off_t)rq->h.a) == (ssize_t)rq->h.len &&
+	       memcmp(there, rq->body, rq->h.len) == 0;
+}
+
 int op_write(struct request *rq, struct reply *rp)
 {
 	_cleanup_file_ref_ struct file_ref file = {0};
@@ -99,6 +121,10 @@ int op_write(struct request *rq, struct reply *rp)
 	if (rq->h.a > INT64_MAX - MFS_BODY_MAX)
 		return -EFBIG;
 	r = file_get(rq, false, &file);
+	if (r == 0 && was_appended(rq, file.f->fd)) {
+		rp->h.a = rq->h.len;
+		return 0;
+	}
 	if (r == 0)
 		r = request_become(rq);
 	if (r < 0)
@@ -116,6 +142,7 @@ int op_write(struct request *rq, struct reply *rp)
 		done += (size_t)n;
 	}
 	rp->h.a = done;
+	FAIL_POINT("mfsfuse/server/written");
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 . "$test_dir/jobs.sh"
 lab_need 2
 unbalanced
+on_exit "lab sh n1 rm -rf /run/mosix-fail"
 
 lab sh -u alice n1 mkdir -p payload work
 lab push n1 "$test_dir/mfs/steady.py" /home/alice/payload/steady.py
@@ -66,6 +67,16 @@ steadily() {
 try "a job's files stay open when its mosix-mfs is killed" steadily client n2 mosix-mfs -- unlinked
 try "... together with mosixd" steadily both n2 mosixd mosix-mfs -- unlinked
 try "... and when the server at home is killed" steadily server n1 mosix-mfsd
+
+# The server dies when it has appended and has not said so.
+appends() {
+	lab sh n1 grep -qa /run/mosix-fail /usr/libexec/mosix/mosix-mfsd || { echo "# without -Dfailpoints=true" && return; }
+	lab sh n1 sh -c 'install -m 777 -d /run/mosix-fail && echo kill >/run/mosix-fail/mfsfuse.server.written' # it acts as the user
+	lab sh -u alice n1 sh -c 'rm -f work/appended && exec mosix-run -n 2 sh -c "for i in 1 2 3; do echo \$i; done >>work/appended"'
+	fails lab sh n1 test -e /run/mosix-fail/mfsfuse.server.written
+	assert_eq "$(lab sh n1 cat /home/alice/work/appended | xargs)" "1 2 3" "what was appended"
+}
+try "... and at the worst moment for who appends to a file" appends
 
 # A client that can do nothing but crash: not a hang, but an error, and a new start.
 hopeless() {
