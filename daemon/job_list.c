@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A node says which copies of our jobs it has; what is made of it is policy/reconcile.h's. */
 #include "daemon/jobs_priv.h"
-#include "daemon/links.h"
 
 #include "common/cleanup.h"
 #include "common/jobid.h"
 #include "common/log.h"
+#include "daemon/links.h"
 #include "daemon/mosixd.h"
 #include "daemon/move.h"
 #include "daemon/nodes.h"

@@ -302,9 +302,7 @@ static void write_gossip(struct mosixd *d, struct metrics_write *w)
 	const struct metrics *m = d->metrics;
 
 	gauge(w, "mosix_gossip_health", NULL, gossip_io_health(d),
-	      "0: this node hears and answers others in time; else it waits so many times longer "
-	      "for "
-	      "answers before it suspects others.");
+	      "How slow the node takes itself to be: it waits so many times longer for answers.");
 	metrics_family(w, "mosix_gossip_bytes", "counter", "bytes", "Bytes of gossip's datagrams.");
 	metrics_sample(w, (double)m->gossip_bytes[0], "_total", "direction", "received");
 	metrics_sample(w, (double)m->gossip_bytes[1], "_total", "direction", "sent");

@@ -100,9 +100,12 @@ static bool was_appended(const struct request *rq, int fd)
 {
 	_cleanup_fd_ int file = -1;
 	_cleanup_free_ uint8_t *there = NULL;
-	int flags = fcntl(fd, F_GETFL);
+	int flags;
 
-	if (!(rq->h.flags & MFS_FLAG_REPLAY) || flags < 0 || !(flags & O_APPEND) || !rq->h.len)
+	if (!(rq->h.flags & MFS_FLAG_REPLAY) || !rq->h.len)
+		return false;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || !(flags & O_APPEND))
 		return false;
 	/* It may be open for writing alone. */
 	file = srv_reopen(fd, O_RDONLY | O_NONBLOCK);

@@ -102,7 +102,7 @@ static bool decide(struct balance *b, const struct balance_view *v, struct balan
 	if (!worth_a_survey(b, v))
 		return false;
 	survey_make(b, v, SURVEY_LEAVING);
-	if (v->drain || (v->self->flags & NODE_DRAINING))
+	if (leave_is_drained(v))
 		return decide_drain(b, v, ret);
 	return decide_memory(b, v, ret) || decide_owner(b, v, ret) || decide_load(b, v, ret);
 }

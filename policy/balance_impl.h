@@ -135,18 +135,6 @@ void survey_make(struct balance *b, const struct balance_view *v, enum survey_as
 bool node_is_faster(const struct node_facts *a, const struct node_facts *b);
 uint32_t node_reserve(const struct balance *b, const struct node_facts *n);
 
-/* MiB: what it has, or what it was said to need. */
-static inline uint32_t job_needs(const struct job_facts *j)
-{
-	return j->memory > j->mem_hint ? j->memory : j->mem_hint;
-}
-
-/* Has it less than it was said to need? */
-static inline bool job_promised(const struct job_facts *j)
-{
-	return j->mem_hint > j->memory;
-}
-
 enum pick_for {
 	PICK_PLACE,  /* a new job */
 	PICK_LOAD,   /* a better place, with some room left */
@@ -180,6 +168,7 @@ double here_cost(struct survey *s, const struct job_facts *j);
 
 /* Decisions (balance_leave.c, balance_memory.c, balance_load.c); true if @ret says who goes. */
 
+bool leave_is_drained(const struct balance_view *v);
 bool decide_drain(struct balance *b, const struct balance_view *v, struct balance_decision *ret);
 bool decide_owner(struct balance *b, const struct balance_view *v, struct balance_decision *ret);
 bool decide_memory(struct balance *b, const struct balance_view *v, struct balance_decision *ret);

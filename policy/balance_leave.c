@@ -75,7 +75,7 @@ static bool owner_waits(const struct balance *b, const struct balance_view *v)
 	return guests > 0 && tasks > v->self->cpus && tasks - guests > OWNER_WORK;
 }
 
-static bool is_drained(const struct balance_view *v)
+bool leave_is_drained(const struct balance_view *v)
 {
 	return v->drain || (v->self->flags & NODE_DRAINING);
 }
@@ -115,7 +115,7 @@ bool leave_explain(struct balance *b, const struct balance_view *v, const struct
 		   struct balance_decision *ret)
 {
 	struct balance_view alone = *v;
-	bool drain = is_drained(v);
+	bool drain = leave_is_drained(v);
 
 	if (!drain && (j->home == v->self->node || !is_owners(b, v)))
 		return false;

@@ -41,7 +41,7 @@ void cost_job_init(struct cost_job *c, const struct job_facts *j)
 	*c = (struct cost_job){
 		.tasks = tasks,
 		.cpu = tasks < 1 ? tasks : 1,
-		.memory = j->memory > j->mem_hint ? j->memory : j->mem_hint,
+		.memory = job_needs(j),
 	};
 	for (unsigned int i = 0; i < JOB_FILE_NODES && j->files[i].rate; i++)
 		c->files += j->files[i].rate;

@@ -75,4 +75,16 @@ struct job_facts {
 	uint32_t allowed_count;
 };
 
+/* MiB: what it has, or what it was said to need. */
+static inline uint32_t job_needs(const struct job_facts *j)
+{
+	return j->memory > j->mem_hint ? j->memory : j->mem_hint;
+}
+
+/* Has it less than it was said to need? */
+static inline bool job_promised(const struct job_facts *j)
+{
+	return j->mem_hint > j->memory;
+}
+
 #endif

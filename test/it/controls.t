@@ -293,6 +293,7 @@ takes_guests() { # 0 or 1: does n2 say that it takes them
 	lab sh n2 mosixctl metrics | grep "^mosix_node_flag{flag=\"no_guests\"} $((1 - $1))" >/dev/null
 }
 taken_back() {
+	local i
 	counting kept -n n2
 	for i in n3 n4; do ctl block $i; done
 	ctl drain -q n1

@@ -213,6 +213,7 @@ fuzz_local() { # USER SOCKET
 	wait_for 20 same_fds mosixd
 }
 try "wild requests of a user" fuzz_local bob control.sock
+
 # To a job of n4, so that n1 passes it on: the link between them bears it, or n1 does not take it.
 long_request() {
 	local links size
