@@ -7,14 +7,22 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "mfsfuse/srv_object.h"
 #include "mfsfuse/srv_signal.h"
 
+/* Both are undone when a lease is given back. Which descriptor it is stands in the signal only if
+ * it is not SIGIO. Without an owner the signal goes to the thread that takes the lease, and is lost
+ * when that has ended. */
+static bool ask_for_signal(int fd)
+{
+	return fcntl(fd, F_SETSIG, LEASE_SIGNAL) == 0 && fcntl(fd, F_SETOWN, getpid()) == 0;
+}
+
 bool lease_take(struct object *o)
 {
-	/* Which descriptor it is stands in the signal only if it is not SIGIO. */
-	if (fcntl(o->fd, F_SETSIG, LEASE_SIGNAL) < 0)
+	if (!ask_for_signal(o->fd))
 		return false;
 	o->leased = fcntl(o->fd, F_SETLEASE, F_RDLCK) == 0;
 	return o->leased;

@@ -298,20 +298,21 @@ def together(nodes):
 
 
 def warm(nodes):
-    """Names, one that is not there, and contents are kept at n2."""
-    n1, n2, _ = nodes
+    """Names, one that is not there, and contents are kept at n2, and after it at n3."""
+    n1, n2, n3 = nodes
     for i in range(20):
         n1.must("write", f"/warm{i}", "old")
     time.sleep(CALM)
-    for i in range(20):
-        for _ in range(3):
-            n2.must("read", f"/warm{i}")
-            n2.do("kind", f"/none{i}")
+    for node in (n2, n3):
+        for i in range(20):
+            for _ in range(3):
+                node.must("read", f"/warm{i}")
+                node.do("kind", f"/none{i}")
 
 
 def changed(nodes):
-    """... and changed at home, by unlink, create and write, each of which may take @limit seconds."""
-    n1, n2, _ = nodes
+    """... and changed at home, by unlink, create and write. n3 is well, and sees it."""
+    n1, _, n3 = nodes
     slowest = 0
     for i in range(20):
         start = time.monotonic()
@@ -321,6 +322,8 @@ def changed(nodes):
             n1.must("overwrite", f"/warm{i}", "new")
         n1.must("create", f"/none{i}")
         slowest = max(slowest, time.monotonic() - start)
+        for op, path in (("read", f"/warm{i}"), ("kind", f"/none{i}")):
+            same_soon(n3, n1, op, path)
     print(f"the slowest change took {slowest:.1f} s")
     if slowest > 3:
         sys.exit("a change took too long")
@@ -330,12 +333,8 @@ def seen(nodes):
     """... is seen at n2, where that is possible at all, at the first look."""
     n1, n2, _ = nodes
     for i in range(20):
-        want = ["error", "ENOENT"] if i % 2 else ["ok", "new"]
-        got = n2.do("read", f"/warm{i}")
-        if got != want:
-            sys.exit(f"/warm{i}: {got} instead of {want}")
-        if n2.do("kind", f"/none{i}")[0] != "ok":
-            sys.exit(f"/none{i} is not there")
+        for op, path in (("read", f"/warm{i}"), ("kind", f"/none{i}")):
+            same_now(n2, n1, op, path)
 
 
 def main():
