@@ -23,6 +23,8 @@ export LAB_NAME=${LAB_NAME:-lab}
 
 steps=0
 steps_failed=0
+step_name= # of the one that runs
+step_start=
 exit_commands=("rm -rf '$test_tmp'")
 sanitizers= # "yes" once there is a lab whose programs were built with sanitizers
 
@@ -35,6 +37,7 @@ finish() {
 	local status=$? i
 	trap - EXIT
 	trap '' INT TERM
+	[ "$status" != 143 ] || step_unfinished
 	[ -z "$sanitizers" ] || [ "$status" -gt 1 ] || try "the sanitizers found nothing" no_reports
 	for ((i = ${#exit_commands[@]} - 1; i >= 0; i--)); do
 		eval "${exit_commands[i]}"
@@ -43,6 +46,13 @@ finish() {
 	[ "$steps_failed" = 0 ] || exit 1
 	exit "$status"
 }
+
+# step_unfinished: which step was running when the time was over, and what it had said by then
+step_unfinished() {
+	[ -z "$step_name" ] || echo "# not finished after $(($(now_ms) - step_start)) ms: $step_name"
+	! [ -s "$test_tmp/step" ] || tail -n 20 "$test_tmp/step" | sed 's/^/#   /'
+}
+
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -113,15 +123,18 @@ try() {
 	local name=$1 status
 	shift
 	steps=$((steps + 1))
+	step_name=$name
+	step_start=$(now_ms)
 	(
 		trap - EXIT
 		set -e
 		"$@"
 	) >"$test_tmp/step" 2>&1 </dev/null
 	status=$?
+	step_name=
 	case $status in
 	0)
-		echo "ok $steps - $name"
+		echo "ok $steps - $name ($(awk "BEGIN { printf \"%.1f\", ($(now_ms) - $step_start) / 1000 }") s)"
 		grep '^# ' "$test_tmp/step"
 		return 0
 		;;
