@@ -11,6 +11,7 @@
 #include "daemon/metrics.h"
 #include "daemon/mosixd.h"
 #include "daemon/nodes.h"
+#include "daemon/sample.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +172,11 @@ int balance_on_asked(struct mosixd *d, uint32_t from, Mosix__MoveAsked *m)
 		balance_soon(d);
 	controls_soon(d);
 	return 0;
+}
+
+void balance_learn_move(struct mosixd *d, uint64_t total_usec, uint64_t bytes)
+{
+	balance_learn(d->balancer->core, (uint32_t)(total_usec / 1000), mib(bytes));
 }
 
 void balance_guest_gone(struct guest *g)

@@ -38,6 +38,8 @@ void balance_soon(struct mosixd *d);
 /* There is a copy here: it is looked at once a second. */
 void balance_watch(struct mosixd *d);
 void balance_node_down(struct node *n);
+/* A move of a job of ours that this node's balancing did not decide has ended well. */
+void balance_learn_move(struct mosixd *d, uint64_t total_usec, uint64_t bytes);
 /* The copy has left or ended. */
 void balance_guest_gone(struct guest *g);
 

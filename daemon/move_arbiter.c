@@ -8,6 +8,7 @@
 #include "common/fail.h"
 #include "common/jobid.h"
 #include "common/log.h"
+#include "daemon/balance.h"
 #include "daemon/deputy.h"
 #include "daemon/jobs.h"
 #include "daemon/metrics.h"
@@ -31,6 +32,7 @@ static struct move *arbiter_new(struct mosixd *d, struct job *j, const struct ha
 	if (j && j->state != MOSIX__JOB_STATE__JOB_ENDED)
 		word = j->copy;
 	handover_arbiter_init(&mv->m, d->config.self, ref, &word, source, destination);
+	mv->started_usec = clock_usec();
 	return mv;
 }
 
@@ -222,6 +224,9 @@ void arbiter_note(struct move *mv, const struct handover_action *a)
 	m.total_usec = (uint64_t)(now - mv->started_usec);
 	m.bytes = mv->bytes;
 	metrics_move_done(mv->d, by_user, m.total_usec, m.downtime_usec, m.bytes);
+	/* From what it had decided itself, this node has learned already. */
+	if (!mv->who.automatic || mv->m.source != mv->d->config.self)
+		balance_learn_move(mv->d, m.total_usec, m.bytes);
 	log_info("%s: done, it was stopped for %.1f ms of %.1f ms, %.1f KiB", move_title(mv),
 		 (double)m.downtime_usec / 1000, (double)m.total_usec / 1000,
 		 (double)m.bytes / 1024);
@@ -322,7 +327,6 @@ static int start_now(struct job *j, struct node *target, const struct requester 
 	if (!mv)
 		return err_sys(e, -ENOMEM, "Cannot start the move");
 	mv->who = *who;
-	mv->started_usec = clock_usec();
 	arbiter_bind(mv, j);
 	j->moving = true;
 	log_info("%s: from %s to %s", move_title(mv), node_title(j->d, j->copy.node),

@@ -164,6 +164,8 @@ void balance_refused(struct balance *b, int64_t now_ms, uint64_t job, uint32_t n
 /* A move has ended: @ok or not; what it cost teaches what the next will. */
 void balance_moved(struct balance *b, int64_t now_ms, uint64_t job, uint32_t node, bool ok,
 		   uint32_t took_ms, uint32_t memory_mib);
+/* So does one that others decided. */
+void balance_learn(struct balance *b, uint32_t took_ms, uint32_t memory_mib);
 /* A job has ended, wherever it was (not: it has only left): nothing is remembered of it. */
 void balance_forget(struct balance *b, uint64_t job);
 

@@ -195,9 +195,11 @@ void balance_refused(struct balance *b, int64_t now_ms, uint64_t job, uint32_t n
 }
 
 /* Normalised least mean squares: both numbers learn from each move, more from what counts more. */
-static void learn(struct move_cost *m, double took_ms, double mib)
+void balance_learn(struct balance *b, uint32_t took_ms, uint32_t memory_mib)
 {
-	double scaled = mib / 100, expected = m->fixed_ms + m->per_mib_ms * mib;
+	struct move_cost *m = &b->move_cost;
+	double mib = memory_mib, scaled = mib / 100;
+	double expected = m->fixed_ms + m->per_mib_ms * mib;
 	double error = fmin(took_ms - expected, 4 * expected);
 	double step = 0.25 * error / (1 + scaled * scaled);
 
@@ -220,7 +222,7 @@ void balance_moved(struct balance *b, int64_t now_ms, uint64_t job, uint32_t nod
 		return;
 	}
 	if (took_ms)
-		learn(&b->move_cost, took_ms, memory_mib);
+		balance_learn(b, took_ms, memory_mib);
 	if (!d)
 		return;
 	d->settled_ms = now_ms;

@@ -188,9 +188,10 @@ static void test_learns(void **state)
 
 	(void)state;
 	world_init(&w, 4, 2);
-	for (unsigned int i = 0; i < 200; i++)
-		balance_moved(w.balance, w.view.now_ms, 100 + i, 2, true,
-			      400 + 10 * (i % 2 ? 20 : 300), i % 2 ? 20 : 300);
+	for (unsigned int i = 0; i < 100; i++) {
+		balance_moved(w.balance, w.view.now_ms, 100 + i, 2, true, 400 + 10 * 20, 20);
+		balance_learn(w.balance, 400 + 10 * 300, 300);
+	}
 	balance_explain(w.balance, &w.view, &w.jobs[0], &w.decision);
 	assert_in_range(w.decision.move_ms, 550, 650); /* 400 + 10 · 20 */
 	/* One that hung does not spoil that. */
