@@ -41,7 +41,6 @@ struct peer {
 	struct ev_periodic beat;  /* then: Ping */
 	struct in_addr addr;
 	unsigned int silent; /* seconds */
-	uint64_t ping;
 	bool dialled;
 	bool up;
 	struct peer *prev, *next; /* in waiting_peers until up */
@@ -123,8 +122,6 @@ static void peer_send_ping(struct peer *p)
 	Mosix__Ping m = MOSIX__PING__INIT;
 
 	load_fill(p->d, p->node ? p->node->number : 0, &load);
-	m.has_seq = true;
-	m.seq = ++p->ping;
 	m.load = &load;
 	conn_send(p->conn, MOSIX__MSG_TYPE__MSG_PING, &m.base, -1);
 }

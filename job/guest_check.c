@@ -50,38 +50,40 @@ void guest_moment_explain(const struct guest_moment *m, struct err *e)
 			m->walk);
 }
 
+/* What only holds now. NULL: there is none; what holds for longer is in @movable. */
+static const char *busy_with(struct guest *g, struct movable *movable, struct err *e)
+{
+	struct guest_moment moment = {0};
+	const char *why = NULL;
+
+	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || !g->init)
+		return "the job is not running here at the moment";
+	if (guest_check(g, movable) < 0)
+		return "its processes cannot be looked at";
+	if (!movable->count && !guest_check_moment(g, &moment) && !moment.vfork) {
+		guest_moment_explain(&moment, e);
+		why = e->text;
+	}
+	free(moment.walk);
+	return why;
+}
+
 void guest_check_request(struct guest *g, const Mosix__GuestCheck *m)
 {
 	Mosix__GuestChecked a = MOSIX__GUEST_CHECKED__INIT;
 	struct movable movable = {0};
-	struct guest_moment moment = {0};
-	char *busy[1] = {(char *)"the job is not running here at the moment"};
 	struct err e;
+	char *busy = (char *)busy_with(g, &movable, &e);
 
 	a.has_req = a.has_job = a.has_gen = a.has_movable = true;
 	a.req = m->req;
 	a.job = g->job;
 	a.gen = g->gen;
-	if (g->state != MOSIX__GUEST_STATE__GUEST_RUNNING || !g->init) {
-		a.reasons = busy;
-		a.n_reasons = 1;
-	} else if (guest_check(g, &movable) < 0) {
-		busy[0] = (char *)"its processes cannot be looked at";
-		a.reasons = busy;
-		a.n_reasons = 1;
-	} else if (!movable.count && !guest_check_moment(g, &moment) && !moment.vfork) {
-		guest_moment_explain(&moment, &e);
-		busy[0] = e.text;
-		a.reasons = busy;
-		a.n_reasons = 1;
-	} else {
-		a.reasons = movable.reasons;
-		a.n_reasons = movable.count;
-	}
+	a.reasons = busy ? &busy : movable.reasons;
+	a.n_reasons = busy ? 1 : movable.count;
 	a.movable = !a.n_reasons;
 	guest_send(g, MOSIX__MSG_TYPE__MSG_GUEST_CHECKED, &a.base);
 	movable_done(&movable);
-	free(moment.walk);
 }
 
 /* "lock:\t1: POSIX  ADVISORY  WRITE 359 00:13:11691 0 EOF" for each lock of the process. */

@@ -109,14 +109,21 @@ void balance_place(struct balance *b, const struct balance_view *v, const struct
 		place_somewhere(b, &j, rq->any_home, ret);
 }
 
+/* This node, as it knows itself at this moment. @ret_view is what the survey is of. */
+static struct target *survey_alone(struct balance *b, const struct balance_view *v,
+				   struct balance_view *ret_view)
+{
+	*ret_view = *v;
+	ret_view->node_count = 0;
+	survey_make(b, ret_view, SURVEY_NOW);
+	return &b->survey->here;
+}
+
 uint32_t balance_exported(struct balance *b, const struct balance_view *v, uint32_t to)
 {
-	struct balance_view alone = *v;
-	double tasks;
+	struct balance_view alone;
+	double tasks = survey_alone(b, v, &alone)->cost.tasks * 1000;
 
-	alone.node_count = 0;
-	survey_make(b, &alone, SURVEY_NOW);
-	tasks = b->survey->here.cost.tasks * 1000;
 	for (size_t i = 0; i < v->job_count; i++) {
 		const struct job_facts *j = &v->jobs[i];
 
@@ -129,18 +136,16 @@ uint32_t balance_exported(struct balance *b, const struct balance_view *v, uint3
 bool balance_accept(struct balance *b, const struct balance_view *v, const struct job_facts *j,
 		    uint32_t claimed)
 {
-	struct survey *s = b->survey;
+	struct balance_view alone;
+	const struct target *here = survey_alone(b, v, &alone);
+	double load, more, tasks = j->demand / 1000.0;
 	bool fresh = j->age_ms == 0;
-	struct balance_view alone = *v;
-	double load, more;
 
-	alone.node_count = 0;
-	survey_make(b, &alone, SURVEY_NOW);
-	if (!pick_allows(b, &s->here, j, fresh ? PICK_PLACE : PICK_LEAVE))
+	if (!pick_allows(b, here, j, fresh ? PICK_PLACE : PICK_LEAVE))
 		return false;
-	load = load_of(&s->here);
-	more = LOAD_STANDARD * (j->demand / 1000.0) * s->here.cost.per_cpu * s->here.cost.pace;
-	if ((s->here.cost.tasks + j->demand / 1000.0) * s->here.cost.per_cpu > 1 &&
+	load = load_of(here);
+	more = LOAD_STANDARD * tasks * here->cost.per_cpu * here->cost.pace;
+	if ((here->cost.tasks + tasks) * here->cost.per_cpu > 1 &&
 	    load > claimed + fmax(b->config.near_load, more * SLACK))
 		return false;
 	state_debit(b, v->now_ms, j, v->self->node, fresh ? 0 : state_move_ms(b, j));
