@@ -265,7 +265,7 @@ int job_send_start(struct job *j)
 	return send_start(j);
 }
 
-static void arm_start(struct job *j)
+void job_limit_start(struct job *j)
 {
 	ev_timer_init(&j->start_timer, on_start_timeout, START_SECONDS, 0.0);
 	j->start_timer.data = j;
@@ -317,7 +317,7 @@ void job_start(struct client *c, Mosix__JobStart *m)
 		return;
 	}
 	job_note_place(j, &dec);
-	arm_start(j);
+	job_limit_start(j);
 	r = job_send_start(j);
 	if (r < 0)
 		start_failed(j, r);

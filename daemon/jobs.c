@@ -332,6 +332,8 @@ static void recover(struct job *j)
 	} else if (j->state == MOSIX__JOB_STATE__JOB_ENDED) {
 		j->deputy_done = true;
 	}
+	if (j->state == MOSIX__JOB_STATE__JOB_STARTING)
+		job_limit_start(j);
 	job_remove_if_over(j);
 }
 

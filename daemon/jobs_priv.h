@@ -36,6 +36,8 @@ void job_started(struct job *j);
 void job_start_failed(struct job *j, uint32_t status, const char *text);
 /* Its GuestStart to where it is to run, at once or soon. Negative: not sent. */
 int job_send_start(struct job *j);
+/* It is killed if it is not started in a while. */
+void job_limit_start(struct job *j);
 
 /* job_place.c */
 /* @dec: BALANCE_NOTHING if the user has named the node. 0 or negative with a sentence. */

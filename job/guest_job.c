@@ -4,6 +4,7 @@
  */
 #include "common/cgroup.h"
 #include "common/cleanup.h"
+#include "common/fail.h"
 #include "common/fd.h"
 #include "common/jobid.h"
 #include "common/log.h"
@@ -118,6 +119,7 @@ static int start(struct guest *g, struct err *e)
 	r = guest_build(g, e);
 	if (r < 0)
 		return r;
+	FAIL_POINT("guest/start");
 	r = guest_spec_init(g->spec, &g->init_spec, e);
 	if (r < 0)
 		return r;

@@ -122,5 +122,21 @@ not_begun() {
 	log_is ""
 }
 try "mosixd of home is killed before it takes the job" not_begun
+
+# It hangs there: home does not wait for ever, nor does its next mosixd.
+too_slow() {
+	local status=0
+	prepare
+	fail_at n2 guest.start pause
+	as_run >"$test_tmp/out" 2>"$test_tmp/err" &
+	wait_for 20 lab sh n2 test -e /run/mosix-fail/guest.start.reached
+	lab sh n1 systemctl kill --kill-whom=main -s KILL mosixd
+	wait $! || status=$?
+	lab sh n2 rm -f /run/mosix-fail/guest.start
+	assert_eq "$status" 125 "exit status"
+	assert_match "$(cat "$test_tmp/err")" 'did not start the job within 30 s'
+	wait_for 10 none_left
+}
+try "a job that hangs while it is started, and home has a new mosixd" too_slow
 lab sh n2 rm -rf /run/mosix-fail
 try "nothing is left" wait_for 10 no_leftovers
