@@ -155,7 +155,8 @@ void balance_place(struct balance *b, const struct balance_view *v, const struct
 		   struct balance_decision *ret);
 
 /* What to claim of the node of @d, where a new job is to start that was refused @refused times: at
- * the last of PLACE_TRIES more, since it has to be somewhere. */
+ * the last of PLACE_TRIES more, since it has to be somewhere; at the last half of them anything, if
+ * home has no room for it or may not have it. */
 uint32_t balance_claim(const struct balance_decision *d, uint32_t refused);
 /* What a peer has just said of itself; counts until the views have something newer of it. */
 void balance_heard(struct balance *b, int64_t now_ms, const struct node_facts *n);

@@ -14,9 +14,13 @@
 #define SLACK 0.25
 /* What the last one that is asked may be more loaded: it must be somewhere. */
 #define CLAIM_LAST (LOAD_STANDARD / 2)
+/* Of the last that are asked no load is too high if the job cannot be at home. */
+#define TRIES_ANYWHERE 3u
 
 uint32_t balance_claim(const struct balance_decision *d, uint32_t refused)
 {
+	if (d->cost_here <= 0 && refused + TRIES_ANYWHERE >= PLACE_TRIES)
+		return UINT32_MAX;
 	return d->load_there + (refused + 1 < PLACE_TRIES ? 0 : CLAIM_LAST);
 }
 

@@ -272,6 +272,27 @@ static void test_refused(void **state)
 	world_done(&w);
 }
 
+/* What is claimed of who is asked next; home has room, or has not. */
+static void test_claim(void **state)
+{
+	struct place_request rq = request(1);
+	struct world w;
+
+	(void)state;
+	world_init(&w, 4, 2);
+	place(&w, &rq);
+	for (uint32_t i = 0; i + 1 < PLACE_TRIES; i++)
+		assert_int_equal(balance_claim(&w.decision, i), w.decision.load_there);
+	assert_int_equal(balance_claim(&w.decision, PLACE_TRIES - 1), w.decision.load_there + 50);
+	w.self.mem_free = 1000;
+	rq.job.mem_hint = 1500;
+	assert_in_range(place(&w, &rq), 2, 4);
+	assert_int_equal(balance_claim(&w.decision, 0), w.decision.load_there);
+	for (uint32_t i = 3; i < PLACE_TRIES; i++)
+		assert_true(balance_claim(&w.decision, i) == UINT32_MAX);
+	world_done(&w);
+}
+
 /* The target knows better. */
 static void test_accept(void **state)
 {
@@ -373,13 +394,13 @@ static void test_exported(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_home),     cmocka_unit_test(test_threshold),
-		cmocka_unit_test(test_spreads),  cmocka_unit_test(test_by_chance),
-		cmocka_unit_test(test_allowed),  cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_fits),     cmocka_unit_test(test_fast),
-		cmocka_unit_test(test_heard),    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_accept),   cmocka_unit_test(test_accept_limits),
-		cmocka_unit_test(test_exported),
+		cmocka_unit_test(test_home),          cmocka_unit_test(test_threshold),
+		cmocka_unit_test(test_spreads),       cmocka_unit_test(test_by_chance),
+		cmocka_unit_test(test_allowed),       cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_fits),          cmocka_unit_test(test_fast),
+		cmocka_unit_test(test_heard),         cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_claim),         cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_accept_limits), cmocka_unit_test(test_exported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
