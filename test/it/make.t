@@ -225,6 +225,7 @@ try "^C ends make and all of its jobs" interrupted key
 try "so does SIGTERM to make" interrupted signal
 
 user_preload() {
+	[ -z "$sanitizers" ] || skip "sanitizers want to be loaded first"
 	on_n1 sh -c 'printf "all: ; @sh -c %s\n" "'"'env | grep ^LD_PRELOAD'"'" >pre.mk'
 	assert_eq "$(on_n1 env LD_PRELOAD=libm.so.6 mosix-make -f pre.mk)" LD_PRELOAD=libm.so.6
 	assert_eq "$(on_n1 env LD_PRELOAD=libm.so.6 mosix-make --local env -f pre.mk)" LD_PRELOAD=libm.so.6

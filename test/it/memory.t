@@ -9,6 +9,7 @@
 # shellcheck source=test/it/balance.sh
 . "${0%/*}/balance.sh"
 lab_need 4 --mem 768M
+[ -z "$sanitizers" ] || skip "sanitizers need the memory of such small nodes themselves"
 on_exit "kill_jobs >/dev/null 2>&1"
 
 # oom_kills: by the kernel, on any node
