@@ -162,9 +162,10 @@ void inode_putp(struct inode **i);
  * *ret_known (or NULL): the kernel knew it before. */
 struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t parent,
 			  const char *name, bool *ret_known);
-/* One that the kernel knows and whose attributes a lookup can be answered with, as inode_learn().
- */
-struct inode *inode_known(uint64_t id, struct mfs_attr *ret);
+/* True: one that the kernel knows and whose attributes a lookup can be answered with; the
+ * references are those of inode_learn(). False: *ret_inode is NULL or has a reference that the
+ * caller gives back, once no lock is held: it may be the last. */
+bool inode_known(uint64_t id, struct mfs_attr *ret, struct inode **ret_inode);
 /* A counted reference, or NULL. */
 struct inode *inode_find(struct peer *p, const struct mfs_fh *fh);
 /* Those of which the kernel keeps something; the reference is @fn's. */

@@ -307,7 +307,7 @@ struct inode *inode_learn(struct peer *p, const struct mfs_attr *a, uint64_t par
 
 /* Attributes of files that are not held may have changed; the kernel would take the size of a
  * lookup for the truth. */
-struct inode *inode_known(uint64_t id, struct mfs_attr *ret)
+bool inode_known(uint64_t id, struct mfs_attr *ret, struct inode **ret_inode)
 {
 	struct inode *i;
 
@@ -320,13 +320,11 @@ struct inode *inode_known(uint64_t id, struct mfs_attr *ret)
 		i->refs++;
 	}
 	pthread_mutex_unlock(&lock);
-	if (i && !S_ISDIR(ret->mode) && !S_ISLNK(ret->mode) && !deleg_holds(i, ret, NULL)) {
-		inode_put(i);
-		return NULL;
-	}
-	if (i)
-		inode_ref_kernel(i);
-	return i;
+	*ret_inode = i;
+	if (!i || (!S_ISDIR(ret->mode) && !S_ISLNK(ret->mode) && !deleg_holds(i, ret, NULL)))
+		return false;
+	inode_ref_kernel(i);
+	return true;
 }
 
 struct inode *inode_find(struct peer *p, const struct mfs_fh *fh)

@@ -263,16 +263,13 @@ bool kept_answer(fuse_req_t req, struct inode *dir, const char *name)
 	if (k && !k->revoked && !k->child) {
 		fuse_reply_entry(req, &none);
 		answered = true;
-	} else if (k && !k->revoked) {
-		i = inode_known(k->child, &a);
-		if (i) {
-			k->known_until = cli_now_ms() + 1000;
-			/* Attributes that are recalled now do not count with the kernel, as it has
-			 * asked before. */
-			reply_kept(req, i, &a, KEPT_KNOWN_SECONDS,
-				   deleg_holds(i, &a, NULL) ? KEPT_SECONDS : 0.0);
-			answered = true;
-		}
+	} else if (k && !k->revoked && inode_known(k->child, &a, &i)) {
+		k->known_until = cli_now_ms() + 1000;
+		/* Attributes that are recalled now do not count with the kernel, as it has asked
+		 * before. */
+		reply_kept(req, i, &a, KEPT_KNOWN_SECONDS,
+			   deleg_holds(i, &a, NULL) ? KEPT_SECONDS : 0.0);
+		answered = true;
 	}
 	pthread_mutex_unlock(&lock);
 	return answered;
