@@ -17,7 +17,7 @@ for node in n2 n3; do
 done
 
 fresh() { lab sh n1 sh -c 'rm -rf /srv/delegation && mkdir -m 755 /srv/delegation'; }
-drive() { python3 "$test_dir/mfs/delegation.py" "$lab_command" "$@"; }
+drive() { timeout 200 python3 "$test_dir/mfs/delegation.py" "$lab_command" "$@"; }
 step() {
 	fresh
 	drive "$@"
@@ -165,6 +165,7 @@ try "contents: read, mapped, cut, replaced, removed" step contents
 try "who may look at them" step access
 try "directories: what is in them, their times, who may read them" step directories
 try "three nodes change one directory at once" step together
+try "a file is replaced while others look at it" step replaced
 try "a job on another node reads what was written before it was started" barrier
 try "a compilation that was done before needs few requests" requests
 try "the server is killed" server_killed

@@ -12,6 +12,7 @@ import signal
 import stat
 import struct
 import sys
+import threading
 import time
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -126,6 +127,30 @@ def hammer(path, number, count):
     return errors
 
 
+def replace_often(a, b, count):
+    for i in range(count):
+        write(a, f"{i}")
+        os.rename(a, b)
+
+
+def read_often(path, seconds, threads):
+    """How often it was read. It is there at all times."""
+    end, counts = time.monotonic() + seconds, [0] * threads
+
+    def reader(i):
+        while time.monotonic() < end:
+            os.stat(path)
+            read(path)
+            counts[i] += 1
+
+    running = [threading.Thread(target=reader, args=(i,)) for i in range(threads)]
+    for t in running:
+        t.start()
+    for t in running:
+        t.join()
+    return sum(counts)
+
+
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service, effective
 
 
@@ -158,6 +183,8 @@ OPS = {
     "await": await_kind,
     "as": fork_as,
     "hammer": hammer,
+    "replace_often": replace_often,
+    "read_often": read_often,
     "fstat": lambda fd: os.fstat(fd).st_size,
 }
 

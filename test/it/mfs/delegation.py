@@ -297,6 +297,22 @@ def together(nodes):
         same_soon(node, n1, "list", "/hammer")
 
 
+def replaced(nodes):
+    """A file is replaced again and again by one node while others look at it: everybody gets on."""
+    n1, n2, n3 = nodes
+    n1.must("mkdir", "/r")
+    n1.must("chmod", "/r", 0o777)
+    n1.must("write", "/r/file", "old")
+    time.sleep(CALM)
+    n2.send("read_often", "/r/file", 6, 4)
+    n3.send("replace_often", "/r/other", "/r/file", 400)
+    for node in (n3, n2):
+        status, value = node.answer()
+        if status != "ok":
+            sys.exit(f"{node.name}: {value}")
+        print(f"{node.name} is through")
+
+
 def warm(nodes):
     """Names, one that is not there, and contents are kept at n2, and after it at n3."""
     n1, n2, n3 = nodes
@@ -346,6 +362,7 @@ def main():
         "access": lambda: access(nodes),
         "directories": lambda: directories(nodes),
         "together": lambda: together(nodes),
+        "replaced": lambda: replaced(nodes),
         "warm": lambda: warm(nodes),
         "changed": lambda: changed(nodes),
         "seen": lambda: seen(nodes),
